@@ -1,0 +1,155 @@
+"""Losses of neural style transfer: pure functions of features and of pixels.
+
+Three normalisations ("forms") of the same two ideas, content and style; the normalisation is where style-transfer code
+usually goes wrong, so each is named and written once:
+
+* ``gatys``: Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style" (2015), equations 1, 3 and 4.
+* ``mean``: the averaged form of many courses and of Johnson et al. (2016): content divided by the number of entries.
+* ``relative`` (ours, the default): every term divided by the mean square of its own target. A weight then means the
+  same for every painting, image size and network.
+
+Feature maps are ``[B, H, W, C]``; Gram matrices are divided by the number of positions, so that images of different
+sizes compare.
+"""
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+__all__ = ["CONTENT", "STYLE", "content_gatys", "content_mean", "content_relative", "gram_matrix", "style_gatys"]
+__all__ += ["style_relative", "total_variation"]
+
+Tensor = keras.KerasTensor
+
+# A target that is zero everywhere (a black layer) must not divide by zero.
+_TINY = 1e-12
+
+
+def gram_matrix(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """Correlations between channels, averaged over positions: Gatys 2015, equation 3, divided by M.
+
+    Args:
+        features: ``[B, H, W, C]``; of bfloat16 the products are bfloat16, too, and summed in float32.
+        mask: ``[B, H, W]``, 0..1, how much each position counts; None counts all alike.
+
+    Returns:
+        ``[B, C, C]``, float32, symmetric.
+    """
+    _, height, width, channels = ops.shape(features)
+    flat = ops.reshape(features, (-1, height * width, channels))
+    if mask is None:
+        return _self_product(flat) / ops.cast(height * width, "float32")
+    weights = ops.reshape(mask, (-1, height * width, 1))
+    product = _self_product(flat * ops.cast(ops.sqrt(weights), flat.dtype))
+    return product / (ops.sum(weights, axis=1, keepdims=True) + _TINY)
+
+
+@ops.custom_gradient
+def _self_product(flat: Tensor) -> tuple[Tensor, Callable]:
+    """F^T F, float32. Its gradient F (D + D^T) is one matrix product; automatic differentiation makes two."""
+
+    def gradient(*args: Tensor, upstream: Tensor | None = None) -> Tensor:
+        change = args[0] if upstream is None else upstream
+        return ops.matmul(flat, ops.cast(change + ops.transpose(change, (0, 2, 1)), flat.dtype))
+
+    product = ops.matmul(ops.transpose(flat, (0, 2, 1)), flat)
+    return ops.cast(product, "float32"), gradient
+
+
+def content_gatys(features: Tensor, target: Tensor) -> Tensor:
+    """Half the summed squared difference: Gatys 2015, equation 1.
+
+    Args:
+        features: ``[B, H, W, C]`` of the image.
+        target: the same of the content photo.
+
+    Returns:
+        Scalar, summed over the batch.
+    """
+    return ops.sum(ops.square(features - target)) / 2
+
+
+def content_mean(features: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference: Johnson 2016, equation 2 (up to its choice of layer).
+
+    Args:
+        features: ``[B, H, W, C]`` of the image.
+        target: the same of the content photo.
+
+    Returns:
+        Scalar.
+    """
+    return ops.mean(ops.square(features - target))
+
+
+def content_relative(features: Tensor, target: Tensor) -> Tensor:
+    """Mean squared difference in units of the target's mean square.
+
+    Args:
+        features: ``[B, H, W, C]`` of the image.
+        target: the same of the content photo.
+
+    Returns:
+        Scalar; 0 for the photo itself, about 1 for a picture that has nothing of it.
+    """
+    return content_mean(features, target) / (ops.mean(ops.square(target)) + _TINY)
+
+
+def style_gatys(gram: Tensor, target: Tensor) -> Tensor:
+    """Squared Gram difference over 4 N^2: Gatys 2015, equation 4, with each Gram divided by its own M.
+
+    The paper's 1 / (4 N^2 M^2) supposes painting and picture of one size; dividing each Gram matrix by its own number
+    of positions is the same there and right elsewhere.
+
+    Args:
+        gram: ``[B, N, N]`` of the image.
+        target: ``[N, N]`` or ``[B, N, N]`` of the painting.
+
+    Returns:
+        Scalar, summed over the batch.
+    """
+    channels = gram.shape[-1]
+    return ops.sum(ops.square(gram - target)) / (4 * channels**2)
+
+
+def style_relative(gram: Tensor, target: Tensor) -> Tensor:
+    """Mean squared Gram difference in units of the target's mean square.
+
+    Args:
+        gram: ``[B, N, N]`` of the image.
+        target: ``[N, N]`` or ``[B, N, N]`` of the painting.
+
+    Returns:
+        Scalar; 0 for the painting's own statistics, about 1 for an image that has none of them.
+    """
+    return ops.mean(ops.square(gram - target)) / (ops.mean(ops.square(target)) + _TINY)
+
+
+def total_variation(image: Tensor) -> Tensor:
+    """Mean squared difference between neighbouring pixels, in units of the full range squared.
+
+    The smoothness prior of Mahendran and Vedaldi (2015, equation 3 with beta = 2), averaged so that it does not grow
+    with the image. A side of one pixel has no neighbours and adds nothing.
+
+    Args:
+        image: ``[B, H, W, 3]``, 0..255.
+
+    Returns:
+        Scalar.
+    """
+    scaled = image / 255.0
+    steps = (scaled[:, 1:] - scaled[:, :-1], scaled[:, :, 1:] - scaled[:, :, :-1])
+    return sum(ops.mean(ops.square(step)) for step in steps if 0 not in step.shape)
+
+
+CONTENT: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "gatys": content_gatys,
+    "mean": content_mean,
+    "relative": content_relative,
+}
+STYLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "gatys": style_gatys,
+    "mean": style_gatys,  # 1 / (2 nH nW nC)^2 is 1 / (4 N^2 M^2): only the content differs.
+    "relative": style_relative,
+}

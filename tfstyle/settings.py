@@ -1,0 +1,127 @@
+"""What a user can choose for the slow path, written once: the command line reads names, defaults and help from here."""
+
+import dataclasses
+from typing import Any
+
+from tfstyle import errors
+
+__all__ = ["Settings", "layer_weights", "option"]
+
+
+def option(default: Any, text: str, *, choices: tuple[str, ...] = (), metavar: str = "") -> Any:
+    """A dataclass field with what the command line needs to offer it.
+
+    Args:
+        default: its value when nothing is said.
+        text: help, in half a line.
+        choices: the accepted words; empty if any value of the type will do.
+        metavar: stands for the value in the help.
+
+    Returns:
+        A `dataclasses.field`.
+    """
+    return dataclasses.field(default=default, metadata={"help": text, "choices": choices, "metavar": metavar})
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Everything that decides what the slow path paints, besides the pictures themselves.
+
+    Attributes are described by their help texts. Lengths are pixels, colours grey levels 0..255.
+
+    Raises:
+        InputError: a value outside its range.
+    """
+
+    features: str = option(
+        "auto",
+        "network the loss looks through; auto: vgg19 if its weights are at hand, else compact",
+        choices=("auto", "vgg19", "vgg16", "alexnet", "squeezenet", "compact"),
+    )
+    weights: str = option("", "file with that network's weights (h5, npz, safetensors, pth)", metavar="FILE")
+    size: int = option(0, "long side of the picture; 0: the photo's own, up to 512", metavar="PIXELS")
+    strength: float = option(0.5, "how much style, 0 (the photo) to 1 (texture only)", metavar="0..1")
+    style_scale: float = option(1.0, "size of brush strokes: the painting's size relative to the photo's", metavar="X")
+    style_weights: tuple[float, ...] = option((), "weight of each style, if there are several", metavar="X,X")
+    keep_colors: str = option(
+        "no",
+        "keep the photo's colours: luminance (only light and dark change) or match (recolour the painting beforehand)",
+        choices=("no", "luminance", "match"),
+    )
+    optimizer: str = option("lbfgs", "minimiser over the pixels", choices=("lbfgs", "adam", "sgd"))
+    learning_rate: float = option(0.0, "of adam and sgd, grey levels per step; 0: 2 for adam, 1 for sgd", metavar="X")
+    scales: tuple[int, ...] = option((), "long sides to work at, coarse to fine; default: half, then full", metavar="N,N")
+    iterations: tuple[int, ...] = option((), "steps at each scale (or one number for all)", metavar="N,N")
+    start: str = option("photo", "first picture: photo, noise, style, or a file", metavar="WHAT")
+    seed: int = option(0, "of the noise", metavar="N")
+    content_layers: str = option("", "NAME[:WEIGHT],... of the content loss; default: the network's", metavar="LAYERS")
+    style_layers: str = option("", "NAME[:WEIGHT],... of the style loss; default: the network's", metavar="LAYERS")
+    pooling: str = option("average", "of the network", choices=("average", "max"))
+    form: str = option("relative", "normalisation of the losses", choices=("relative", "gatys", "mean"))
+    content_weight: float = option(0.0, "alpha, instead of --strength", metavar="X")
+    style_weight: float = option(0.0, "beta, instead of --strength", metavar="X")
+    variation_weight: float = option(-1.0, "of the total variation (smoothness); default: a little", metavar="X")
+    precision: str = option(
+        "auto",
+        "of the network's arithmetic; auto: bfloat16 where the processor is made for it",
+        choices=("auto", "bfloat16", "float32"),
+    )
+    threads: int = option(0, "processor threads, 0 for all", metavar="N")
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_choice(field, getattr(self, field.name))
+        _require(0 <= self.strength <= 1, "strength", self.strength, "0 to 1")
+        _require(self.size >= 0, "size", self.size, "1 or more pixels")
+        _require(0.05 <= self.style_scale <= 20, "style-scale", self.style_scale, "0.05 to 20")
+        _require(self.learning_rate >= 0, "learning-rate", self.learning_rate, "a positive number")
+        _require(self.threads >= 0, "threads", self.threads, "0 or more")
+        _require(all(count > 0 for count in self.iterations), "iterations", self.iterations, "1 or more")
+        _require(all(side > 0 for side in self.scales), "scales", self.scales, "1 or more pixels")
+        _require(list(self.scales) == sorted(self.scales), "scales", self.scales, "sizes from coarse to fine")
+        _require(all(weight > 0 for weight in self.style_weights), "style-weights", self.style_weights, "above 0")
+        _require(min(self.content_weight, self.style_weight) >= 0, "content and style weight", "less", "0 or more")
+
+    @property
+    def weighted(self) -> bool:
+        """Whether alpha and beta were given in place of the one knob."""
+        return bool(self.content_weight or self.style_weight)
+
+
+def layer_weights(text: str, default: tuple[str, ...]) -> dict[str, float]:
+    """Reads ``conv1_1:2,conv2_1``; weights are shares, their sum is 1.
+
+    Gatys 2015 gives each of five style layers 1/5.
+
+    Args:
+        text: as typed; empty for the default layers, ``none`` for no layer at all.
+        default: names that share equally.
+
+    Returns:
+        Weight by layer.
+
+    Raises:
+        InputError: a weight that is not a positive number.
+    """
+    if text == "none":
+        return {}
+    pairs = [part.strip().partition(":") for part in text.split(",")] if text else [(name, "", "") for name in default]
+    try:
+        weights = {name: float(weight or 1) for name, _, weight in pairs}
+    except ValueError:
+        raise errors.InputError(f"layers {text!r}: write NAME or NAME:WEIGHT, separated by commas") from None
+    if not all(0 < weight < float("inf") for weight in weights.values()):
+        raise errors.InputError(f"layers {text!r}: weights must be above 0")
+    total = sum(weights.values())
+    return {name: weight / total for name, weight in weights.items()}
+
+
+def _check_choice(field: dataclasses.Field, value: object) -> None:
+    choices = field.metadata["choices"]
+    if choices and value not in choices:
+        raise errors.InputError(f"{field.name} {value!r}: choose one of {', '.join(choices)}")
+
+
+def _require(fine: bool, name: str, value: object, accepted: str) -> None:
+    if not fine:
+        raise errors.InputError(f"{name} is {value}: use {accepted}")
