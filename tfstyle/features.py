@@ -8,6 +8,7 @@ on request.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import keras
 import numpy as np
@@ -16,8 +17,8 @@ from tfstyle import errors, layers
 
 __all__ = ["NETWORKS", "Network", "build", "check_layers", "memory", "needed"]
 
-Weights = Mapping[str, np.ndarray]
-Tensor = keras.KerasTensor
+Weights: TypeAlias = Mapping[str, np.ndarray]
+Tensor: TypeAlias = keras.KerasTensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +77,8 @@ def _vgg(*counts: int) -> tuple[Step, ...]:
     return tuple(steps[:-1])
 
 
+# A distilled network need not have every layer: it has those that its widths and training bought the most with.
+_COMPACT = tuple(step for step in _vgg(2, 2, 4, 4, 1) if step not in (Conv("conv3_3"), Conv("conv4_3")))
 _ALEXNET = (Conv("conv1", 4), Pool(3), Conv("conv2"), Pool(3), Conv("conv3"), Conv("conv4"), Conv("conv5"))
 _SQUEEZENET = (
     *(Conv("conv1", 2), Pool(3), Fire("fire2"), Fire("fire3"), Pool(3), Fire("fire4"), Fire("fire5"), Pool(3)),
@@ -88,7 +91,7 @@ _STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 NETWORKS: dict[str, Network] = {
     "vgg19": Network(_vgg(2, 2, 4, 4, 4), _CONTENT, _STYLE, minimum=16),
     "vgg16": Network(_vgg(2, 2, 3, 3, 3), _CONTENT, _STYLE, minimum=16),
-    "compact": Network(_vgg(2, 2, 4, 4, 1), _CONTENT, _STYLE, minimum=16),
+    "compact": Network(_COMPACT, _CONTENT, _STYLE, minimum=16),
     "squeezenet": Network(_SQUEEZENET, ("fire6",), ("conv1", "fire2", "fire4", "fire6", "fire9"), minimum=31),
     # torchvision's weights: RGB in 0..1, normalised by ImageNet's mean and deviation.
     "alexnet": Network(
@@ -202,8 +205,8 @@ def build(
 
 
 def _preprocess(inputs: Tensor, spec: Network) -> Tensor:
-    centred = inputs - np.float32(spec.mean)
-    return centred if set(spec.scale) == {1.0} else centred / np.float32(spec.scale)
+    centred = inputs - np.array(spec.mean, np.float32)
+    return centred if set(spec.scale) == {1.0} else centred / np.array(spec.scale, np.float32)
 
 
 def _apply(step: Step, tensor: Tensor, weights: Weights, pooling: str, dtype: str) -> Tensor:

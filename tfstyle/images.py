@@ -22,6 +22,7 @@ from tfstyle import decoding, errors
 __all__ = [
     "Photo",
     "atomic_write",
+    "check_writable",
     "digest",
     "encode",
     "fit_size",
@@ -216,6 +217,16 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         raise errors.InputError(f"{path}: cannot be written: {_cause(error)}") from error
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Checks, before any work is done, that `save_image` could write here.
+
+    Raises:
+        errors.InputError: The suffix is not one of a picture, or the folder does not exist.
+    """
+    _format(pathlib.Path(path).suffix, 100)
+    _target(path)
 
 
 def _target(path: str | os.PathLike[str]) -> pathlib.Path:

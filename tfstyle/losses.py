@@ -13,14 +13,24 @@ sizes compare.
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import keras
 from keras import ops
 
-__all__ = ["CONTENT", "STYLE", "content_gatys", "content_mean", "content_relative", "gram_matrix", "style_gatys"]
-__all__ += ["style_relative", "total_variation"]
+__all__ = [
+    "CONTENT",
+    "STYLE",
+    "content_gatys",
+    "content_mean",
+    "content_relative",
+    "gram_matrix",
+    "style_gatys",
+    "style_relative",
+    "total_variation",
+]
 
-Tensor = keras.KerasTensor
+Tensor: TypeAlias = keras.KerasTensor
 
 # A target that is zero everywhere (a black layer) must not divide by zero.
 _TINY = 1e-12

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["MINIMIZERS", "Adam", "LBFGS", "Minimizer", "SGD"]
+__all__ = ["Adam", "LBFGS", "Minimizer", "SGD", "create"]
 
 Objective = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, Any]]
 State = dict[str, np.ndarray]
@@ -165,9 +165,7 @@ class LBFGS(Minimizer):
     _NOISE = 1e-6
     _TRIALS = 12
 
-    def __init__(
-        self, objective: Objective, start: tf.Tensor, *, memory: int = 10, first_step: float = 2.0
-    ) -> None:
+    def __init__(self, objective: Objective, start: tf.Tensor, *, memory: int = 10, first_step: float = 2.0) -> None:
         super().__init__(objective, start)
         self._memory, self._first_step, self._count = memory, first_step, 0
         # Rows 0..m-1: steps s; rows m..2m-1: gradient changes y.
@@ -280,4 +278,19 @@ def _shorten(here: float, slope: float, there: float) -> float:
     return min(0.5, max(0.1, -slope / (2 * (there - here - slope))))
 
 
-MINIMIZERS: dict[str, type[Minimizer]] = {"lbfgs": LBFGS, "adam": Adam, "sgd": SGD}
+def create(name: str, objective: Objective, start: tf.Tensor, rate: float = 0.0) -> Minimizer:
+    """Makes a minimiser by name.
+
+    Args:
+        name: ``lbfgs``, ``adam`` or ``sgd``.
+        objective: from image to loss, gradient, extras.
+        start: the first image.
+        rate: of adam and sgd, grey levels; 0 for their own default. L-BFGS finds its steps itself.
+
+    Returns:
+        The minimiser at the start.
+    """
+    if name == "lbfgs":
+        return LBFGS(objective, start)
+    kind = {"adam": Adam, "sgd": SGD}[name]
+    return kind(objective, start, rate=rate) if rate else kind(objective, start)

@@ -26,7 +26,6 @@ _STYLE_WEIGHT = 30.0
 _VARIATION_WEIGHT = 0.5
 # Alpha / beta = 1e-3, Gatys 2015, figure 3, for the forms with the paper's own numbers.
 _PAPER_STYLE_WEIGHT = 1e3
-_DEFAULT_RATES = {"adam": 2.0, "sgd": 1.0}
 
 
 class BrokenLoss(errors.InputError):
@@ -110,7 +109,8 @@ class Optimization:
         self.network = choose_network(chosen)
         self.objective = objective or objective_for(self.network, chosen)
         self.styles = [each.recolored(photo) for each in style] if chosen.keep_colors == "match" else list(style)
-        self.scales = plan(*photo.rgb.shape[:2], chosen, self._minimum())
+        height, width, _ = photo.rgb.shape
+        self.scales = plan(height, width, chosen, self._minimum())
         self.model = _load_network(self.network, self.objective, chosen)
         _check_memory(self.model, self.scales[-1])
         self._level, self._step, self._total = 0, 0, sum(scale.steps for scale in self.scales)
@@ -151,7 +151,7 @@ class Optimization:
     def _advance(self) -> bool:
         """One step; changes to the next scale when this one is done."""
         minimizer, boundary = self._minimizer, sum(scale.steps for scale in self.scales[: self._level + 1])
-        assert minimizer is not None  # noqa: S101 - for the type checker
+        assert minimizer is not None
         if self._step >= boundary or minimizer.converged:
             if self._level + 1 == len(self.scales):
                 return False
@@ -168,11 +168,7 @@ class Optimization:
     def _enter(self, level: int, start: tf.Tensor) -> minimize.Minimizer:
         self._level = level
         loss = _evaluator(self._loss(self.scales[level]))
-        chosen = self.settings
-        kind = minimize.MINIMIZERS[chosen.optimizer]
-        if kind is minimize.LBFGS:
-            return kind(loss, start)
-        return kind(loss, start, rate=chosen.learning_rate or _DEFAULT_RATES[chosen.optimizer])
+        return minimize.create(self.settings.optimizer, loss, start, self.settings.learning_rate)
 
     def _loss(self, scale: Scale) -> perceptual.PerceptualLoss:
         photo, objective = self._photo_at(scale), self.objective
@@ -216,7 +212,7 @@ class Optimization:
 
     def _iterate(self, begun: float, done_before: float) -> Iterate:
         minimizer, scale = self._minimizer, self.scales[self._level]
-        assert minimizer is not None  # noqa: S101 - for the type checker
+        assert minimizer is not None
         terms, seconds = _numbers(minimizer.extras), time.monotonic() - begun
         done, total = self._work(), sum(each.steps * each.height * each.width for each in self.scales)
         remaining = seconds * (total - done) / max(done - done_before, 1.0) if done > done_before else float("nan")

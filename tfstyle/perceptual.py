@@ -7,6 +7,7 @@ The loss is a sum of *terms*, one per layer and kind, kept apart by name (``cont
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import keras
 from keras import ops
@@ -15,8 +16,8 @@ from tfstyle import losses
 
 __all__ = ["Objective", "PerceptualLoss", "blend", "content_targets", "first_broken", "style_grams", "summary"]
 
-Tensor = keras.KerasTensor
-Tensors = Mapping[str, Tensor]
+Tensor: TypeAlias = keras.KerasTensor
+Tensors: TypeAlias = Mapping[str, Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,7 @@ class PerceptualLoss:
             terms[f"style/{name}"] = style(losses.gram_matrix(features[name]), self.grams[name])
         if objective.variation:
             terms["variation"] = losses.total_variation(image)
-        if objective.pixels:
+        if objective.pixels and self.pixels is not None:
             terms["pixels"] = losses.content_mean(image / 255.0, self.pixels / 255.0)
         return terms
 

@@ -50,7 +50,7 @@ class Settings:
     )
     optimizer: str = option("lbfgs", "minimiser over the pixels", choices=("lbfgs", "adam", "sgd"))
     learning_rate: float = option(0.0, "of adam and sgd, grey levels per step; 0: 2 for adam, 1 for sgd", metavar="X")
-    scales: tuple[int, ...] = option((), "long sides to work at, coarse to fine; default: half, then full", metavar="N,N")
+    scales: tuple[int, ...] = option((), "long sides to work at; default: half, then full size", metavar="N,N")
     iterations: tuple[int, ...] = option((), "steps at each scale (or one number for all)", metavar="N,N")
     start: str = option("photo", "first picture: photo, noise, style, or a file", metavar="WHAT")
     seed: int = option(0, "of the noise", metavar="N")

@@ -6,6 +6,7 @@ Stored statistics are the Gram matrices of the painting's default style layers a
 
 import dataclasses
 import functools
+import hashlib
 import importlib.resources
 import io
 import json
@@ -55,7 +56,8 @@ class Painting:
             InputError: the painting is too small for the network at this size.
         """
         del pooling
-        photo = images.resize(self.photo, *images.fit_size(*self.photo.rgb.shape[:2], size))
+        height, width, _ = self.photo.rgb.shape
+        photo = images.resize(self.photo, *images.fit_size(height, width, size))
         shortest, minimum = min(photo.rgb.shape[:2]), features.NETWORKS[model.name].minimum
         if shortest < minimum:
             raise errors.InputError(
@@ -78,6 +80,7 @@ class StoredStyle:
         title: of the painting.
         artist: its painter.
         year: when.
+        digest: SHA-256 of the stored file.
         arrays: factors ``[C, rank]`` by ``<network>/<size>/<layer>``.
     """
 
@@ -85,6 +88,7 @@ class StoredStyle:
     title: str
     artist: str
     year: str
+    digest: str
     arrays: Mapping[str, np.ndarray] = dataclasses.field(repr=False)
 
     def grams(self, model: keras.Model, size: int, layers: Sequence[str], pooling: str = "average") -> Grams:
@@ -97,10 +101,10 @@ class StoredStyle:
         keys = {layer: f"{model.name}/{nearest}/{layer}" for layer in layers}
         if pooling != "average" or not all(key in self.arrays for key in keys.values()):
             raise errors.InputError(
-                f"style {self.name!r} is stored for {' and '.join(STORED_NETWORKS)}, their own style layers and average "
-                "pooling: give the painting's file for anything else"
+                f"style {self.name!r} is stored for {' and '.join(STORED_NETWORKS)} with their own style layers and "
+                "average pooling: give the painting's file for anything else"
             )
-        factors = {layer: np.float32(self.arrays[key]) for layer, key in keys.items()}
+        factors = {layer: self.arrays[key].astype(np.float32) for layer, key in keys.items()}
         return {layer: factor @ factor.T for layer, factor in factors.items()}
 
     def recolored(self, photo: images.Photo) -> "StoredStyle":
@@ -150,7 +154,7 @@ def stored() -> dict[str, StoredStyle]:
 def _read(name: str, data: bytes) -> StoredStyle:
     arrays = np.load(io.BytesIO(data))
     about = json.loads(str(arrays["about"]))
-    return StoredStyle(name, about["title"], about["artist"], about["year"], arrays)
+    return StoredStyle(name, about["title"], about["artist"], about["year"], hashlib.sha256(data).hexdigest(), arrays)
 
 
 def measure(model: keras.Model, photo: images.Photo, layers: Sequence[str]) -> Grams:
@@ -178,8 +182,8 @@ def compress(gram: np.ndarray) -> np.ndarray:
     Returns:
         F ``[C, rank]``, float16, with ||F F^T - G||^2 at most `_TOLERANCE` ||G||^2.
     """
-    values, vectors = np.linalg.eigh(np.float64(gram))
+    values, vectors = np.linalg.eigh(gram.astype(np.float64))
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     left_out = np.append(np.cumsum((values**2)[::-1])[::-1], 0)
     rank = int(np.argmax(left_out <= _TOLERANCE * left_out[0]))
-    return np.float16(vectors[:, :rank] * np.sqrt(values[:rank]))
+    return (vectors[:, :rank] * np.sqrt(values[:rank])).astype(np.float16)

@@ -1,0 +1,86 @@
+"""What several test modules need: small weights, pictures drawn by code, fixed seeds, a quiet TensorFlow."""
+
+import os
+import pathlib
+import random
+import re
+import sys
+
+import drawn
+import numpy as np
+import pytest
+
+from tfstyle import runtime
+
+_USES_TENSORFLOW = re.compile(r"^(?:import|from) (?:keras|tensorflow)\b", re.MULTILINE)
+_WIDTHS = {"1": 4, "2": 6, "3": 8, "4": 12, "5": 16}
+_COUNTS = {"1": 2, "2": 2, "3": 4, "4": 4, "5": 4}
+
+
+def pytest_pycollect_makemodule(module_path: pathlib.Path) -> None:
+    """Starts TensorFlow silently before the first test module that imports it; the others do without its seconds."""
+    if _USES_TENSORFLOW.search(module_path.read_text()):
+        runtime.import_tensorflow()
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> None:
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - whatever still draws from the global generator
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_weights() -> dict[str, np.ndarray]:
+    """A VGG-19 of 4 to 16 channels with random kernels and biases; as quick as it is meaningless."""
+    generator, before, weights = np.random.default_rng(19), 3, {}
+    for block, width in _WIDTHS.items():
+        for index in range(1, _COUNTS[block] + 1):
+            kernel = generator.standard_normal((3, 3, before, width)) * np.sqrt(2 / (9 * before))
+            weights[f"conv{block}_{index}/kernel"] = kernel.astype(np.float32)
+            weights[f"conv{block}_{index}/bias"] = generator.uniform(-0.1, 0.1, width).astype(np.float32)
+            before = width
+    return weights
+
+
+@pytest.fixture(scope="session")
+def photo() -> np.ndarray:
+    """A smooth picture, `[1, 40, 56, 3]`, float32, 0..255."""
+    return drawn.photo(40, 56, seed=1)[None].astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def painting() -> np.ndarray:
+    """A picture full of strokes, of another size: `[1, 48, 44, 3]`, float32, 0..255."""
+    return drawn_painting(48, 44, seed=2)
+
+
+def drawn_painting(height: int, width: int, seed: int) -> np.ndarray:
+    """Waves in three directions over a smooth picture, `[1, height, width, 3]`, float32, 0..255."""
+    generator = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    image = drawn.photo(height, width, seed).astype(np.float64)
+    for _ in range(3):
+        angle, period = generator.uniform(0, np.pi), generator.uniform(3, 9)
+        wave = np.sin(2 * np.pi / period * (np.cos(angle) * rows + np.sin(angle) * columns))
+        image += wave[..., None] * generator.uniform(-50, 50, 3)
+    return np.clip(image, 0, 255)[None].astype(np.float32)
+
+
+def _path_from(variable: str) -> pathlib.Path:
+    if not os.environ.get(variable):
+        pytest.skip(f"{variable} is not set")
+    return pathlib.Path(os.environ[variable])
+
+
+@pytest.fixture(scope="session")
+def vgg19_weights() -> pathlib.Path:
+    """The real weights' file, named by TFSTYLE_VGG19_WEIGHTS; skips without it."""
+    return _path_from("TFSTYLE_VGG19_WEIGHTS")
+
+
+@pytest.fixture(scope="session")
+def photos() -> pathlib.Path:
+    """A folder of real photos, named by TFSTYLE_PHOTOS; skips without it."""
+    return _path_from("TFSTYLE_PHOTOS")

@@ -1,0 +1,91 @@
+"""What the user sees and does while a run goes on: progress with time left, Ctrl-C."""
+
+import contextlib
+import math
+import signal
+import sys
+from collections.abc import Iterator
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from rich import console as rich_console
+from rich import progress
+
+if TYPE_CHECKING:
+    from tfstyle import optimization
+
+__all__ = ["Interrupts", "Progress", "say"]
+
+
+def say(text: str) -> None:
+    """One line to standard error, which leaves standard output to what a command is asked for."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class Interrupts:
+    """Turns the first Ctrl-C (or SIGTERM) into a flag, so that a run stops between two steps; the second one kills.
+
+    Attributes:
+        asked: whether to stop.
+    """
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    @contextlib.contextmanager
+    def watch(self) -> Iterator["Interrupts"]:
+        """Takes over both signals inside the block."""
+        signals = (signal.SIGINT, signal.SIGTERM)
+        before = [signal.signal(each, self._note) for each in signals]
+        try:
+            yield self
+        finally:
+            for each, handler in zip(signals, before, strict=True):
+                signal.signal(each, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+class Progress:
+    """A progress bar with losses and time left; without a terminal, a line now and then."""
+
+    def __init__(self, title: str) -> None:
+        console = rich_console.Console(stderr=True)
+        self._terminal = console.is_terminal
+        columns = (
+            progress.TextColumn("{task.description}"),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[losses]}"),
+        )
+        self._bar = progress.Progress(*columns, console=console, disable=not self._terminal)
+        self._task = self._bar.add_task(title, total=None, losses="")
+        self._title, self._next_line = title, 0.0
+
+    def __enter__(self) -> "Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def show(self, iterate: "optimization.Iterate") -> None:
+        """Moves the bar to an iterate."""
+        losses = "  ".join(f"{name} {value:.3g}" for name, value in iterate.losses.items())
+        size = f"{iterate.scale.width}x{iterate.scale.height}"
+        text = f"{size}  loss {iterate.loss:.4g} ({losses})  {_left(iterate.remaining)}"
+        self._bar.update(self._task, completed=iterate.step, total=iterate.steps, losses=text)
+        if not self._terminal and (iterate.seconds >= self._next_line or iterate.step == iterate.steps):
+            say(f"{self._title} {iterate.step}/{iterate.steps}  {text}")
+            self._next_line = iterate.seconds + 10
+
+
+def _left(seconds: float) -> str:
+    if math.isnan(seconds):
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d} left"

@@ -1,0 +1,83 @@
+"""``tfstyle optimize``: the slow path."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from tfstyle import checkpoints, errors, images, runtime
+from tfstyle.cli import console, options
+
+if TYPE_CHECKING:
+    from tfstyle import jobs
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the subcommand's arguments."""
+    parser.add_argument("content", nargs="?", metavar="CONTENT", help="the photo")
+    parser.add_argument("style", nargs="*", metavar="STYLE", help="a painting's file or a style's name; or several")
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="result: .png, .jpg, .webp or .tiff")
+    parser.add_argument("--recipe", metavar="PICTURE", help="repeat the run that made this picture")
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of OUT")
+    options.add_outputs(parser)
+    options.add_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Paints, saves, reports.
+
+    Raises:
+        InputError: unusable input.
+        KeyboardInterrupt: the user stopped it; everything is saved.
+    """
+    _check(arguments)
+    runtime.import_tensorflow()
+    from tfstyle.cli import session  # noqa: PLC0415 - needs TensorFlow
+
+    outputs = session.Outputs.read(arguments)
+    kept = checkpoints.load(outputs.output) if arguments.resume else None
+    job = _job(arguments, kept[0] if kept else None)
+    photo = job.photo()
+    painting = session.Session(job.start(photo), job.recipe, outputs, photo.alpha)
+    if kept:
+        if kept[0] != job.recipe:
+            raise errors.InputError(
+                f"the interrupted run of {outputs.output} was another one: {_difference(kept[0], job.recipe)}"
+            )
+        painting.resume(kept[1])
+    painting.complete(job.chosen.features)
+    console.say(f"saved {outputs.output}")
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Finds what is wrong before TensorFlow is loaded, which takes seconds."""
+    images.check_writable(arguments.output)
+    options.read_settings(arguments)
+    named = bool(arguments.recipe or arguments.resume)
+    if arguments.content is None and not named:
+        raise errors.InputError(
+            "give a photo and a painting (or --recipe PICTURE): tfstyle optimize CONTENT STYLE -o OUT"
+        )
+    if arguments.content is not None and not arguments.style:
+        raise errors.InputError("give a painting, or a name that tfstyle styles lists, after the photo")
+    if arguments.content is not None:
+        images.load_image(arguments.content)
+
+
+def _job(arguments: argparse.Namespace, recipe: dict | None) -> "jobs.Job":
+    from tfstyle import jobs  # noqa: PLC0415 - needs TensorFlow
+
+    if arguments.content is not None:
+        return jobs.prepare(arguments.content, arguments.style, options.read_settings(arguments))
+    if arguments.recipe:
+        recipe = images.load_recipe(arguments.recipe)
+        recipe.pop("unfinished", None)
+    if recipe is None:
+        raise errors.InputError(f"{arguments.output} has no interrupted run to resume: give CONTENT and STYLE")
+    return jobs.from_recipe(recipe)
+
+
+def _difference(kept: dict, asked: dict) -> str:
+    old, new = ({**each, **each["settings"]} for each in (kept, asked))
+    names = [name for name in old if name not in ("settings", "sha256") and old[name] != new.get(name)]
+    return "; ".join(f"{name} was {old[name]}, now {new.get(name)}" for name in names) or "its files have changed"

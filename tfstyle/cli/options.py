@@ -1,0 +1,68 @@
+"""Command-line options made from a dataclass of settings, and read back into it."""
+
+import argparse
+import dataclasses
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from tfstyle import settings
+
+__all__ = ["add_outputs", "add_settings", "read_settings"]
+
+
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """Adds the options for what a run leaves besides its picture."""
+    group = parser.add_argument_group("reports")
+    group.add_argument("--save-every", type=int, default=0, metavar="N", help="save a numbered picture every N steps")
+    group.add_argument("--timelapse", metavar="FILE", help="animation of the run, .gif or .mp4")
+    group.add_argument("--log", metavar="FILE", help="losses of every step, .csv")
+    group.add_argument("--plot", metavar="FILE", help="loss curves, .png, .svg or .pdf")
+
+
+def add_settings(parser: argparse.ArgumentParser, left_out: tuple[str, ...] = ()) -> None:
+    """Adds one option per field of `settings.Settings`.
+
+    Args:
+        parser: of a subcommand.
+        left_out: fields that this subcommand does not offer.
+    """
+    group = parser.add_argument_group("settings")
+    types = typing.get_type_hints(settings.Settings)
+    for field in dataclasses.fields(settings.Settings):
+        if field.name in left_out:
+            continue
+        about = field.metadata
+        default = "" if field.default in ("", 0, 0.0, (), -1.0) else f" (default: {field.default})"
+        keywords: dict[str, Any] = {"choices": about["choices"]} if about["choices"] else {"metavar": about["metavar"]}
+        group.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            dest=field.name,
+            type=_converter(types[field.name]),
+            default=argparse.SUPPRESS,
+            help=(about["help"] + default).replace("%", "%%"),
+            **keywords,
+        )
+
+
+def read_settings(arguments: argparse.Namespace) -> settings.Settings:
+    """The settings that were given; the others keep their defaults.
+
+    Raises:
+        InputError: a value outside its range.
+    """
+    given = vars(arguments)
+    names = [field.name for field in dataclasses.fields(settings.Settings)]
+    return settings.Settings(**{name: given[name] for name in names if name in given})
+
+
+def _converter(kind: Any) -> Callable[[str], Any]:
+    if typing.get_origin(kind) is not tuple:
+        return kind
+    item = typing.get_args(kind)[0]
+
+    def numbers(text: str) -> tuple:
+        return tuple(item(part) for part in text.split(","))
+
+    numbers.__name__ = f"comma-separated {item.__name__}"
+    return numbers

@@ -1,0 +1,116 @@
+"""One run of the slow path as a job: inputs named and hashed, so that it can be stored, repeated and resumed."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tfstyle
+from tfstyle import errors, images, optimization, runtime, settings, styles, weights
+
+__all__ = ["Job", "from_recipe", "prepare"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What is to be painted.
+
+    Attributes:
+        content: the photo's file.
+        style: paintings' files or names of stored styles.
+        chosen: settings, with nothing left automatic.
+        recipe: all of that with version and hashes, as JSON can hold it.
+    """
+
+    content: str
+    style: tuple[str, ...]
+    chosen: settings.Settings
+    recipe: dict[str, Any]
+
+    def photo(self) -> images.Photo:
+        """Reads the photo.
+
+        Raises:
+            InputError: see `images.load_image`.
+        """
+        return images.load_image(self.content)
+
+    def start(self, photo: images.Photo) -> optimization.Optimization:
+        """Makes the optimisation, not yet run.
+
+        Raises:
+            InputError: unusable pictures or settings.
+        """
+        return optimization.Optimization(photo, [styles.load(each) for each in self.style], self.chosen)
+
+
+def prepare(content: str, style: Sequence[str], chosen: settings.Settings) -> Job:
+    """Settles what is automatic and hashes the inputs.
+
+    Args:
+        content: the photo's file.
+        style: paintings' files or names of stored styles.
+        chosen: settings.
+
+    Returns:
+        The job.
+
+    Raises:
+        InputError: a file that cannot be read.
+    """
+    network = optimization.choose_network(chosen)
+    precision = runtime.resolve_precision(chosen.precision)
+    chosen = dataclasses.replace(chosen, features=network, precision=precision)
+    inputs = {"content": content, **{f"style {index}": each for index, each in enumerate(style)}}
+    if chosen.start not in ("photo", "noise", "style"):
+        inputs["start"] = chosen.start
+    hashes = {name: _digest(path) for name, path in inputs.items()}
+    hashes["weights"] = _weights_digest(network, chosen.weights)
+    recipe = {
+        "tfstyle": tfstyle.__version__,
+        "content": content,
+        "style": list(style),
+        "settings": _plain(dataclasses.asdict(chosen)),
+        "sha256": hashes,
+    }
+    return Job(content, tuple(style), chosen, recipe)
+
+
+def from_recipe(recipe: Mapping[str, Any]) -> Job:
+    """The job that a recipe describes.
+
+    Args:
+        recipe: from `images.load_recipe` or a checkpoint.
+
+    Returns:
+        The same job; its files are read from where they were, as seen from the current folder.
+
+    Raises:
+        InputError: the recipe is another version's, or an input is missing or has changed.
+    """
+    try:
+        values = {name: tuple(v) if isinstance(v, list) else v for name, v in recipe["settings"].items()}
+        job = prepare(recipe["content"], recipe["style"], settings.Settings(**values))
+    except (KeyError, TypeError) as error:
+        version = recipe.get("tfstyle", "another program")
+        raise errors.InputError(f"the recipe is by tfstyle {version}, this is {tfstyle.__version__}") from error
+    for name, digest in recipe["sha256"].items():
+        if job.recipe["sha256"].get(name) != digest:
+            raise errors.InputError(f"the recipe's {name} has changed since: it would not give the same picture")
+    return job
+
+
+def _digest(text: str) -> str:
+    """SHA-256 of a file, or of a stored style's statistics."""
+    if pathlib.Path(text).exists() or text not in styles.stored():
+        return images.digest(text)
+    return styles.stored()[text].digest
+
+
+def _weights_digest(network: str, path: str) -> str:
+    file = weights.find(network, path or None)
+    return images.digest(file) if file else ""
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
