@@ -1,8 +1,10 @@
 """Where an interrupted run is kept until it is resumed: one file beside the result."""
 
-import io
+import contextlib
 import json
+import os
 import pathlib
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,9 +32,18 @@ def save(result: str | pathlib.Path, recipe: Mapping[str, Any], state: Mapping[s
     Raises:
         InputError: the file cannot be written.
     """
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, recipe=np.array(json.dumps(recipe, sort_keys=True)), **state)
-    images.atomic_write(path_for(result), buffer.getvalue())
+    path, part = path_for(result), _part(result)
+    try:
+        with part.open("wb") as file:  # Not by way of memory: a state is twenty times as large as its picture.
+            np.savez(file, recipe=np.array(json.dumps(recipe, sort_keys=True)), **state)  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise errors.InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def load(result: str | pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
@@ -54,10 +65,16 @@ def load(result: str | pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarr
         with np.load(path, allow_pickle=False) as arrays:
             state = {name: arrays[name] for name in arrays.files}
         return json.loads(str(state.pop("recipe"))), state
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise errors.InputError(f"{path}: is no checkpoint that can be resumed: delete it and start anew") from error
 
 
 def remove(result: str | pathlib.Path) -> None:
-    """Deletes the checkpoint of a finished run, if there is one."""
+    """Deletes the checkpoint of a finished run, if there is one, and what a killed run left of the next."""
     path_for(result).unlink(missing_ok=True)
+    _part(result).unlink(missing_ok=True)
+
+
+def _part(result: str | pathlib.Path) -> pathlib.Path:
+    """A fixed name, so that killed runs do not leave ever more half-written files behind."""
+    return path_for(result).with_suffix(".tfstyle.part")

@@ -7,6 +7,7 @@ on request.
 """
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -92,18 +93,20 @@ NETWORKS: dict[str, Network] = {
     "vgg19": Network(_vgg(2, 2, 4, 4, 4), _CONTENT, _STYLE, minimum=16),
     "vgg16": Network(_vgg(2, 2, 3, 3, 3), _CONTENT, _STYLE, minimum=16),
     "compact": Network(_COMPACT, _CONTENT, _STYLE, minimum=16),
-    "squeezenet": Network(_SQUEEZENET, ("fire6",), ("conv1", "fire2", "fire4", "fire6", "fire9"), minimum=31),
+    "squeezenet": Network(_SQUEEZENET, ("fire6",), ("conv1", "fire2", "fire4", "fire6", "fire9"), minimum=29),
     # torchvision's weights: RGB in 0..1, normalised by ImageNet's mean and deviation.
     "alexnet": Network(
         _ALEXNET,
         ("conv4",),
         ("conv1", "conv2", "conv3", "conv4", "conv5"),
-        minimum=31,
+        minimum=25,
         mean=(123.675, 116.28, 103.53),
         scale=(58.395, 57.12, 57.375),
         reverse=False,
     ),
 }
+
+_POOLING = {"average": keras.layers.AveragePooling2D, "max": keras.layers.MaxPooling2D}
 
 
 def check_layers(network: str, names: Sequence[str]) -> None:
@@ -159,9 +162,9 @@ def memory(model: keras.Model, height: int, width: int) -> int:
     Returns:
         Bytes, see `_BYTES_PER_VALUE`.
     """
-    sized = keras.models.clone_model(model, input_tensors=keras.Input((height, width, 3)))
-    values = sum(int(np.prod(layer.output.shape[1:])) for layer in sized.layers)
-    return values * _BYTES_PER_VALUE
+    every = keras.Model(model.inputs, [layer.output for layer in model.layers])
+    shapes = every.compute_output_shape((1, height, width, 3))
+    return sum(math.prod(shape) for shape in shapes) * _BYTES_PER_VALUE
 
 
 # Every layer's output is kept for the way back: measured, peak memory over the sum of all outputs.
@@ -185,9 +188,11 @@ def build(
         A frozen model from float32 ``[B, H, W, 3]``, 0..255, to ``{layer: [B, h, w, C]}``.
 
     Raises:
-        InputError: an unknown network or layer.
+        InputError: an unknown network, layer or pooling.
     """
     check_layers(network, names)
+    if pooling not in _POOLING:
+        raise errors.InputError(f"unknown pooling {pooling!r}: use {' or '.join(_POOLING)}")
     spec = NETWORKS[network]
     inputs = keras.Input((None, None, 3), name="image")
     tensor, outputs = _preprocess(inputs, spec), {}
@@ -212,8 +217,7 @@ def _preprocess(inputs: Tensor, spec: Network) -> Tensor:
 def _apply(step: Step, tensor: Tensor, weights: Weights, pooling: str, dtype: str) -> Tensor:
     match step:
         case Pool(size, stride):
-            layer = keras.layers.AveragePooling2D if pooling == "average" else keras.layers.MaxPooling2D
-            return layer(size, stride, padding="valid", dtype=dtype)(tensor)
+            return _POOLING[pooling](size, stride, padding="valid", dtype=dtype)(tensor)
         case Conv(name, stride):
             return _conv(name, tensor, weights, dtype, stride)
         case Fire(name):

@@ -22,6 +22,7 @@ from tfstyle import decoding, errors
 __all__ = [
     "Photo",
     "atomic_write",
+    "check_folder",
     "check_writable",
     "digest",
     "encode",
@@ -226,6 +227,15 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         errors.InputError: The suffix is not one of a picture, or the folder does not exist.
     """
     _format(pathlib.Path(path).suffix, 100)
+    _target(path)
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Checks, before any work is done, that `atomic_write` could write here; as `check_writable`, for any suffix.
+
+    Raises:
+        errors.InputError: The folder does not exist, or the name is taken by something that is no file.
+    """
     _target(path)
 
 

@@ -1,7 +1,6 @@
 """One run of the slow path as a job: inputs named and hashed, so that it can be stored, repeated and resumed."""
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,11 +60,10 @@ def prepare(content: str, style: Sequence[str], chosen: settings.Settings) -> Jo
     network = optimization.choose_network(chosen)
     precision = runtime.resolve_precision(chosen.precision)
     chosen = dataclasses.replace(chosen, features=network, precision=precision)
-    inputs = {"content": content, **{f"style {index}": each for index, each in enumerate(style)}}
+    hashes = {"content": images.digest(content), "weights": _weights_digest(network, chosen.weights)}
+    hashes |= {f"style {index}": styles.digest(each) for index, each in enumerate(style)}
     if chosen.start not in ("photo", "noise", "style"):
-        inputs["start"] = chosen.start
-    hashes = {name: _digest(path) for name, path in inputs.items()}
-    hashes["weights"] = _weights_digest(network, chosen.weights)
+        hashes["start"] = images.digest(chosen.start)
     recipe = {
         "tfstyle": tfstyle.__version__,
         "content": content,
@@ -76,11 +74,12 @@ def prepare(content: str, style: Sequence[str], chosen: settings.Settings) -> Jo
     return Job(content, tuple(style), chosen, recipe)
 
 
-def from_recipe(recipe: Mapping[str, Any]) -> Job:
+def from_recipe(recipe: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> Job:
     """The job that a recipe describes.
 
     Args:
         recipe: from `images.load_recipe` or a checkpoint.
+        changes: settings by name to use in place of the recipe's.
 
     Returns:
         The same job; its files are read from where they were, as seen from the current folder.
@@ -91,20 +90,18 @@ def from_recipe(recipe: Mapping[str, Any]) -> Job:
     try:
         values = {name: tuple(v) if isinstance(v, list) else v for name, v in recipe["settings"].items()}
         job = prepare(recipe["content"], recipe["style"], settings.Settings(**values))
-    except (KeyError, TypeError) as error:
+        hashes = dict(recipe["sha256"])
+    except (AttributeError, KeyError, TypeError) as error:
         version = recipe.get("tfstyle", "another program")
-        raise errors.InputError(f"the recipe is by tfstyle {version}, this is {tfstyle.__version__}") from error
-    for name, digest in recipe["sha256"].items():
+        raise errors.InputError(
+            f"the recipe is by tfstyle {version}, this is {tfstyle.__version__}, which cannot repeat it"
+        ) from error
+    for name, digest in hashes.items():
         if job.recipe["sha256"].get(name) != digest:
             raise errors.InputError(f"the recipe's {name} has changed since: it would not give the same picture")
-    return job
-
-
-def _digest(text: str) -> str:
-    """SHA-256 of a file, or of a stored style's statistics."""
-    if pathlib.Path(text).exists() or text not in styles.stored():
-        return images.digest(text)
-    return styles.stored()[text].digest
+    if not changes:
+        return job
+    return prepare(job.content, job.style, dataclasses.replace(job.chosen, **changes))
 
 
 def _weights_digest(network: str, path: str) -> str:

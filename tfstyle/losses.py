@@ -26,14 +26,16 @@ __all__ = [
     "content_relative",
     "gram_matrix",
     "style_gatys",
+    "style_mean",
     "style_relative",
     "total_variation",
 ]
 
 Tensor: TypeAlias = keras.KerasTensor
 
-# A target that is zero everywhere (a black layer) must not divide by zero.
-_TINY = 1e-12
+# A target that is zero everywhere (a black layer) must not divide by zero; small enough for networks with features of
+# 1e-4, whose Gram matrices have mean squares of 1e-16.
+_TINY = 1e-20
 
 
 def gram_matrix(features: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -52,7 +54,7 @@ def gram_matrix(features: Tensor, mask: Tensor | None = None) -> Tensor:
         return _self_product(flat) / ops.cast(height * width, "float32")
     weights = ops.reshape(mask, (-1, height * width, 1))
     product = _self_product(flat * ops.cast(ops.sqrt(weights), flat.dtype))
-    return product / (ops.sum(weights, axis=1, keepdims=True) + _TINY)
+    return product / ops.maximum(ops.sum(weights, axis=1, keepdims=True), _TINY)
 
 
 @ops.custom_gradient
@@ -103,7 +105,7 @@ def content_relative(features: Tensor, target: Tensor) -> Tensor:
     Returns:
         Scalar; 0 for the photo itself, about 1 for a picture that has nothing of it.
     """
-    return content_mean(features, target) / (ops.mean(ops.square(target)) + _TINY)
+    return content_mean(features, target) / ops.maximum(ops.mean(ops.square(target)), _TINY)
 
 
 def style_gatys(gram: Tensor, target: Tensor) -> Tensor:
@@ -123,6 +125,19 @@ def style_gatys(gram: Tensor, target: Tensor) -> Tensor:
     return ops.sum(ops.square(gram - target)) / (4 * channels**2)
 
 
+def style_mean(gram: Tensor, target: Tensor) -> Tensor:
+    """Squared Gram difference over (2 nH nW nC)^2, which is 4 N^2 M^2, averaged over the batch as the content is.
+
+    Args:
+        gram: ``[B, N, N]`` of the image.
+        target: ``[N, N]`` or ``[B, N, N]`` of the painting.
+
+    Returns:
+        Scalar; for one image the same as `style_gatys`.
+    """
+    return style_gatys(gram, target) / ops.shape(gram)[0]
+
+
 def style_relative(gram: Tensor, target: Tensor) -> Tensor:
     """Mean squared Gram difference in units of the target's mean square.
 
@@ -133,7 +148,7 @@ def style_relative(gram: Tensor, target: Tensor) -> Tensor:
     Returns:
         Scalar; 0 for the painting's own statistics, about 1 for an image that has none of them.
     """
-    return ops.mean(ops.square(gram - target)) / (ops.mean(ops.square(target)) + _TINY)
+    return ops.mean(ops.square(gram - target)) / ops.maximum(ops.mean(ops.square(target)), _TINY)
 
 
 def total_variation(image: Tensor) -> Tensor:
@@ -160,6 +175,6 @@ CONTENT: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 STYLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "gatys": style_gatys,
-    "mean": style_gatys,  # 1 / (2 nH nW nC)^2 is 1 / (4 N^2 M^2): only the content differs.
+    "mean": style_mean,
     "relative": style_relative,
 }

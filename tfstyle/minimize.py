@@ -165,11 +165,12 @@ class LBFGS(Minimizer):
     _NOISE = 1e-6
     _TRIALS = 12
 
-    def __init__(self, objective: Objective, start: tf.Tensor, *, memory: int = 10, first_step: float = 2.0) -> None:
+    def __init__(self, objective: Objective, start: tf.Tensor, *, memory: int = 20, first_step: float = 2.0) -> None:
         super().__init__(objective, start)
         self._memory, self._first_step, self._count = memory, first_step, 0
         # Rows 0..m-1: steps s; rows m..2m-1: gradient changes y.
         self._pairs = tf.Variable(tf.zeros((2 * memory, tf.size(self.image))), trainable=False)
+        self._products = np.zeros((2 * memory, 2 * memory))
 
     def step(self) -> float:
         """One line search along the quasi-Newton direction; forgets the pairs and tries downhill if it fails."""
@@ -181,13 +182,15 @@ class LBFGS(Minimizer):
         return self.loss
 
     def state(self) -> State:
-        """Adds the stored pairs and the number of them ever stored."""
-        return {**super().state(), "pairs": self._pairs.numpy(), "count": np.array(self._count)}
+        """Adds the stored pairs, their inner products and the number of pairs ever stored."""
+        pairs = {"pairs": self._pairs.numpy(), "products": self._products.copy()}
+        return {**super().state(), **pairs, "count": np.array(self._count)}
 
     def restore(self, state: State) -> None:
         """See `Minimizer.restore`."""
         super().restore(state)
         self._pairs.assign(state["pairs"])
+        self._products = state["products"].copy()
         self._count = int(state["count"])
 
     def _free(self) -> tf.Tensor:
@@ -198,15 +201,18 @@ class LBFGS(Minimizer):
 
     def _direction(self) -> tf.Tensor:
         """Minus the inverse Hessian's estimate times the gradient, among the free pixels."""
-        free = tf.reshape(self._free(), (1, -1))
-        gradient = tf.reshape(self._gradient, (1, -1)) * free
+        free = self._free()
+        gradient = self._gradient * free
         if self._count == 0:
             scale = self._first_step / max(float(tf.reduce_mean(tf.abs(gradient))), 1e-30)
-            return tf.reshape(-scale * gradient, self.image.shape)
-        vectors = tf.concat([self._pairs * free, gradient], axis=0)
-        products = tf.linalg.matmul(vectors, vectors, transpose_b=True).numpy().astype(np.float64)
+            return -scale * gradient
+        flat = tf.reshape(gradient, (-1, 1))
+        along = tf.linalg.matmul(self._pairs, flat).numpy()
+        square = np.float64(tf.reduce_sum(tf.square(flat)))
+        products = np.block([[self._products, along], [along.T, square]])
         weights = _two_loops(products, self._order(), self._memory).astype(np.float32)
-        return tf.reshape(-tf.linalg.matmul(weights[None], vectors), self.image.shape)
+        step = tf.linalg.matmul(weights[None, :-1], self._pairs)
+        return -free * (tf.reshape(step, gradient.shape) + weights[-1] * gradient)
 
     def _order(self) -> list[int]:
         """Rows of the stored pairs, oldest first."""
@@ -241,6 +247,10 @@ class LBFGS(Minimizer):
         row = self._count % self._memory
         self._pairs[row].assign(tf.reshape(move, (-1,)))
         self._pairs[self._memory + row].assign(tf.reshape(change, (-1,)))
+        both = tf.stack([tf.reshape(move, (-1,)), tf.reshape(change, (-1,))])
+        products = tf.linalg.matmul(both, self._pairs, transpose_b=True).numpy()
+        for place, line in zip((row, self._memory + row), products, strict=True):
+            self._products[place, :] = self._products[:, place] = line
         self._count += 1
 
 

@@ -16,7 +16,18 @@ import tensorflow as tf
 
 from tfstyle import color, errors, features, images, minimize, perceptual, runtime, settings, styles, weights
 
-__all__ = ["BrokenLoss", "Iterate", "Optimization", "Scale", "optimize", "plan"]
+__all__ = [
+    "BrokenLoss",
+    "Iterate",
+    "Optimization",
+    "Scale",
+    "choose_network",
+    "objective_for",
+    "optimize",
+    "plan",
+    "reconstruct",
+    "reconstruction",
+]
 
 # Long side when none is asked for: what a processor without a GPU paints in a minute or two.
 DEFAULT_SIZE = 512
@@ -108,11 +119,14 @@ class Optimization:
         self.photo, self.settings = photo, chosen
         self.network = choose_network(chosen)
         self.objective = objective or objective_for(self.network, chosen)
+        _check_task(self.objective, len(style), chosen)
         self.styles = [each.recolored(photo) for each in style] if chosen.keep_colors == "match" else list(style)
         height, width, _ = photo.rgb.shape
         self.scales = plan(height, width, chosen, self._minimum())
         self.model = _load_network(self.network, self.objective, chosen)
-        _check_memory(self.model, self.scales[-1])
+        if self.model is not None:
+            _check_memory(self.model, self.scales[-1], chosen, self._minimum())
+            _check_paintings(self.model, self.scales[-1], chosen, self.styles)
         self._level, self._step, self._total = 0, 0, sum(scale.steps for scale in self.scales)
         self._minimizer: minimize.Minimizer | None = None
 
@@ -136,7 +150,8 @@ class Optimization:
         """Everything the rest of the run depends on, besides its inputs, as arrays."""
         if self._minimizer is None:
             return {}
-        return {**self._minimizer.state(), "level": np.array(self._level), "step": np.array(self._step)}
+        place = {"level": self._level, "step": self._step, "converged": self._minimizer.converged}
+        return {**self._minimizer.state(), **{name: np.array(value) for name, value in place.items()}}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Puts back what `state` of a run with the same inputs returned."""
@@ -144,6 +159,7 @@ class Optimization:
             self._level, self._step = int(state["level"]), int(state["step"])
             self._minimizer = self._enter(self._level, tf.constant(state["image"]))
             self._minimizer.restore(state)
+            self._minimizer.converged = bool(state["converged"])
 
     def _minimum(self) -> int:
         return features.NETWORKS[self.network].minimum if self.objective.layers else 1
@@ -162,7 +178,7 @@ class Optimization:
         self._step += 1
         broken = perceptual.first_broken(_numbers(minimizer.extras))
         if broken:
-            raise BrokenLoss(broken, previous.numpy()[0])
+            raise BrokenLoss(broken, self._finished(previous))
         return True
 
     def _enter(self, level: int, start: tf.Tensor) -> minimize.Minimizer:
@@ -174,7 +190,7 @@ class Optimization:
         photo, objective = self._photo_at(scale), self.objective
         content: perceptual.Tensors = {}
         if objective.content:
-            content = perceptual.content_targets(self.model, photo, list(objective.content))
+            content = _content_targets(self.model, photo, list(objective.content))
         grams: perceptual.Tensors = self._grams(max(scale.height, scale.width)) if objective.style else {}
         return perceptual.PerceptualLoss(self.model, objective, content, grams, photo)
 
@@ -202,13 +218,12 @@ class Optimization:
         return tf.constant(images.resize(picture, scale.height, scale.width).rgb[None])
 
     def _carry_over(self, image: tf.Tensor) -> tf.Tensor:
-        """Enlarges a finished scale's picture to the next; what enlarging the photo would lose is put back."""
-        coarse, fine = self.scales[self._level], self.scales[self._level + 1]
-        enlarged = images.resize(images.Photo(image.numpy()[0]), fine.height, fine.width).rgb
-        if self.settings.start == "photo":
-            small = images.resize(self.photo, coarse.height, coarse.width)
-            enlarged = enlarged + self._photo_at(fine).numpy()[0] - images.resize(small, fine.height, fine.width).rgb
-        return tf.constant(enlarged[None])
+        """Enlarges a finished scale's picture to the next; from the photo, only what was changed of it is enlarged."""
+        fine = self.scales[self._level + 1]
+        enlarged = _enlarge(image, fine)
+        if self.settings.start == "photo":  # In this order, an unchanged photo stays the photo to the last bit.
+            enlarged = self._photo_at(fine) + (enlarged - _enlarge(self._photo_at(self.scales[self._level]), fine))
+        return enlarged
 
     def _iterate(self, begun: float, done_before: float) -> Iterate:
         minimizer, scale = self._minimizer, self.scales[self._level]
@@ -268,6 +283,59 @@ def optimize(
     several = style if isinstance(style, Sequence) and not isinstance(style, str) else [style]
     loaded = [styles.load(each) if isinstance(each, str | pathlib.Path) else each for each in several]
     yield from Optimization(photo, loaded, chosen)
+
+
+def reconstruct(
+    image: images.Photo | str | pathlib.Path,
+    of: str,
+    layers: str = "",
+    chosen: settings.Settings | None = None,
+    **changes: object,
+) -> Iterator[Iterate]:
+    """Paints a picture back from what some layers know of it: Gatys 2015, figure 1.
+
+    Args:
+        image: the picture, or its file.
+        of: ``pixels`` (plain squared difference), ``content`` (features) or ``style`` (Gram matrices).
+        layers: ``NAME[:WEIGHT],...``; empty for the network's default ones.
+        chosen: settings; by default a start from noise at 256 pixels.
+        **changes: single settings by name.
+
+    Yields:
+        Iterates, the start first.
+
+    Raises:
+        InputError: unusable pictures, layers or settings.
+        BrokenLoss: a term became NaN or infinite.
+    """
+    chosen = dataclasses.replace(chosen or settings.Settings(start="noise", size=256), **changes)  # type: ignore[arg-type]
+    photo = image if isinstance(image, images.Photo) else images.load_image(image)
+    objective = reconstruction(choose_network(chosen), of, layers, chosen)
+    yield from Optimization(photo, [styles.Painting(photo)], chosen, objective)
+
+
+def reconstruction(network: str, of: str, layers: str, chosen: settings.Settings) -> perceptual.Objective:
+    """What to minimise to paint a picture back.
+
+    Args:
+        network: gives the default layers.
+        of: ``pixels``, ``content`` or ``style``.
+        layers: ``NAME[:WEIGHT],...``; empty for the network's default ones.
+        chosen: settings; form and variation weight count.
+
+    Returns:
+        The objective.
+
+    Raises:
+        InputError: unknown layers.
+    """
+    spec, variation = features.NETWORKS[network], max(chosen.variation_weight, 0.0)
+    if of == "pixels":
+        return perceptual.Objective({}, {}, variation, chosen.form, pixels=1.0)
+    shares = settings.layer_weights(layers, spec.content_layers if of == "content" else spec.style_layers)
+    features.check_layers(network, list(shares))
+    parts = (shares, {}) if of == "content" else ({}, shares)
+    return perceptual.Objective(*parts, variation, chosen.form)
 
 
 def choose_network(chosen: settings.Settings) -> str:
@@ -341,15 +409,20 @@ def plan(height: int, width: int, chosen: settings.Settings, minimum: int) -> li
         needed = -(-minimum * max(height, width) // min(height, width))
         raise errors.InputError(
             f"the picture would be {sizes[-1][1]}x{sizes[-1][0]} pixels; the network sees nothing below {minimum} on "
-            f"the short side: use --size {needed} or more"
+            f"the short side: use {_as_option(chosen, needed)} or more"
         )
-    usable = [size for size in sizes if min(size) >= minimum]
-    return [Scale(*size, steps) for size, steps in zip(usable, _steps(len(usable), chosen), strict=True)]
+    scales = [Scale(*size, steps) for size, steps in zip(sizes, _steps(len(sizes), chosen), strict=True)]
+    return [scale for scale in scales if min(scale.height, scale.width) >= minimum]
 
 
 # Below this long side a network sees too little of a picture to be worth a scale of its own: measured.
 _COARSEST = 128
 _DEFAULT_STEPS = (60, 80)
+
+
+def _as_option(chosen: settings.Settings, size: int) -> str:
+    """How to ask for a size, for messages: in place of the option that was used."""
+    return f"--scales that end on {size}" if chosen.scales else f"--size {size}"
 
 
 def _steps(count: int, chosen: settings.Settings) -> list[int]:
@@ -367,6 +440,17 @@ def _load_network(network: str, objective: perceptual.Objective, chosen: setting
     loaded = weights.load(network, chosen.weights or None, features.needed(network, objective.layers))
     dtype = runtime.resolve_precision(chosen.precision)
     return features.build(network, objective.layers, loaded, pooling=chosen.pooling, dtype=dtype)
+
+
+def _enlarge(image: tf.Tensor, scale: Scale) -> tf.Tensor:
+    return tf.constant(images.resize(images.Photo(image.numpy()[0]), scale.height, scale.width).rgb[None])
+
+
+def _content_targets(model: keras.Model, photo: tf.Tensor, layers: list[str]) -> perceptual.Tensors:
+    """Computed as a graph, as the loss is: in bfloat16, operations one by one round otherwise, and the photo itself
+    would have a loss."""
+    targets = tf.function(lambda image: perceptual.content_targets(model, image, layers))
+    return targets.get_concrete_function(photo)(photo)
 
 
 def _evaluator(loss: perceptual.PerceptualLoss) -> minimize.Objective:
@@ -394,19 +478,60 @@ def _first_painting(available: Sequence[styles.Style]) -> images.Photo:
     raise errors.InputError("--start style needs a painting's file: stored styles hold no picture")
 
 
-def _check_memory(model: keras.Model | None, scale: Scale) -> None:
+def _check_task(objective: perceptual.Objective, count: int, chosen: settings.Settings) -> None:
+    """Refuses what could only fail later.
+
+    Args:
+        objective: what to minimise.
+        count: styles given.
+        chosen: settings.
+
+    Raises:
+        InputError: nothing to minimise, no style, or not one weight per style.
+    """
+    if not (objective.layers or objective.variation or objective.pixels):
+        raise errors.InputError("no layer and no weight is left, so nothing would change: give content or style layers")
+    if objective.style and not count:
+        raise errors.InputError("no style: give a painting's file or the name of a stored style")
+    if chosen.style_weights and len(chosen.style_weights) != count:
+        raise errors.InputError(f"{len(chosen.style_weights)} numbers of --style-weights for {count} styles")
+
+
+def _check_memory(model: keras.Model, scale: Scale, chosen: settings.Settings, minimum: int) -> None:
     """Refuses a size that the machine's free memory cannot hold.
 
     Raises:
         InputError: says how much is needed and what size would fit.
     """
-    if model is None:
+    needed, free = features.memory(model, scale.height, scale.width), psutil.virtual_memory().available
+    if needed <= free:
         return
-    needed = features.memory(model, scale.height, scale.width)
-    free = psutil.virtual_memory().available
-    if needed > free:
-        fits = int(max(scale.height, scale.width) * (free / needed) ** 0.5) // 16 * 16
-        raise errors.InputError(
-            f"{scale.width}x{scale.height} pixels need about {needed / 2**30:.1f} GB of memory, {free / 2**30:.1f} GB "
-            f"are free: use --size {fits}, or --features compact, which needs less"
-        )
+    fits = int(max(scale.height, scale.width) * (free / needed) ** 0.5) // 16 * 16
+    large_enough = min(images.fit_size(scale.height, scale.width, max(fits, 1))) >= minimum
+    advice = f"use {_as_option(chosen, fits)}" if large_enough else "close other programs"
+    if model.name != "compact":
+        advice += ", or --features compact, which needs less"
+    raise errors.InputError(
+        f"{scale.width}x{scale.height} pixels need about {needed / 2**30:.1f} GB of memory, {free / 2**30:.1f} GB "
+        f"are free: {advice}"
+    )
+
+
+def _check_paintings(
+    model: keras.Model, scale: Scale, chosen: settings.Settings, available: Sequence[styles.Style]
+) -> None:
+    """Refuses strokes so large that the painting at its size does not fit into memory.
+
+    Raises:
+        InputError: says how much is needed.
+    """
+    size, free = max(1, round(max(scale.height, scale.width) * chosen.style_scale)), psutil.virtual_memory().available
+    for style in available:
+        if isinstance(style, styles.Painting):
+            height, width = images.fit_size(*style.photo.rgb.shape[:2], size)
+            needed = features.memory(model, height, width) / 2  # The way there only, no gradient.
+            if needed > free:
+                raise errors.InputError(
+                    f"the painting at {width}x{height} pixels needs about {needed / 2**30:.1f} GB of memory, "
+                    f"{free / 2**30:.1f} GB are free: use a smaller --style-scale or --size"
+                )

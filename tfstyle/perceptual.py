@@ -12,7 +12,7 @@ from typing import TypeAlias
 import keras
 from keras import ops
 
-from tfstyle import losses
+from tfstyle import errors, losses
 
 __all__ = ["Objective", "PerceptualLoss", "blend", "content_targets", "first_broken", "style_grams", "summary"]
 
@@ -152,7 +152,12 @@ def blend(styles: Sequence[Tensors], weights: Sequence[float]) -> dict[str, Tens
 
     Returns:
         Gram matrices by layer.
+
+    Raises:
+        InputError: no style, or another number of weights than styles.
     """
+    if not styles or len(weights) != len(styles):
+        raise errors.InputError(f"{len(weights)} weights of styles for {len(styles)} styles: give one for each")
     total = sum(weights)
     return {
         name: sum(weight / total * grams[name] for grams, weight in zip(styles, weights, strict=True))

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tfstyle import errors, images
 
-__all__ = ["History", "Timelapse", "contact_sheet", "plot_curves"]
+__all__ = ["History", "Timelapse", "check_files", "contact_sheet", "plot_curves"]
 
 _GIF_SECONDS_PER_FRAME = 0.1
 _HOLD_FRAMES = 12  # The finished picture stays for a moment before an animation starts again.
@@ -58,6 +58,12 @@ class History:
         writer.writerows({**row, "step": int(row["step"])} for row in self.rows)
         images.atomic_write(path, buffer.getvalue().encode())
 
+    @classmethod
+    def read_csv(cls, path: str | pathlib.Path) -> "History":
+        """Reads what `write_csv` wrote."""
+        with pathlib.Path(path).open(newline="") as file:
+            return cls([{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)])
+
     def curves(self, names: Sequence[str]) -> dict[str, tuple[list[float], list[float]]]:
         """Steps and values of some columns, for `plot_curves`."""
         present = [name for name in names if self.rows and name in self.rows[0]]
@@ -78,22 +84,49 @@ def plot_curves(
     Raises:
         InputError: matplotlib is not installed, or the file cannot be written.
     """
+    drawing, suffix = _empty_figure(path)
+    axes = drawing.add_subplot(xlabel="step", ylabel="loss", title=title)
+    for label, (steps, values) in curves.items():
+        axes.plot(steps, values, label=label)
+    if any(value > 0 for _, values in curves.values() for value in values):
+        axes.set_yscale("log")
+    axes.grid(visible=True, alpha=0.3)
+    if curves:
+        axes.legend()
+    buffer = io.BytesIO()
+    drawing.savefig(buffer, format=suffix, dpi=120)
+    images.atomic_write(path, buffer.getvalue())
+
+
+def check_files(*, log: str | None = None, plot: str | None = None, timelapse: str | None = None) -> None:
+    """Checks, before any work is done, that the reports could be written.
+
+    Args:
+        log: for `History.write_csv`.
+        plot: for `plot_curves`.
+        timelapse: for `Timelapse`.
+
+    Raises:
+        InputError: a folder that is not there, a suffix or a missing package.
+    """
+    for path in filter(None, (log, plot, timelapse)):
+        images.check_folder(path)
+    if plot:
+        _empty_figure(plot)
+    if timelapse:
+        Timelapse(timelapse)
+
+
+def _empty_figure(path: str | pathlib.Path) -> tuple[Any, str]:
+    """A figure and its file's format."""
     try:
         from matplotlib import figure  # noqa: PLC0415 - an extra
     except ImportError:
         raise errors.InputError('plots need matplotlib: pip install "tfstyle[plot]"') from None
-    suffix = pathlib.Path(path).suffix.removeprefix(".").lower()
-    drawing = figure.Figure(figsize=(7, 4.5), layout="constrained")
+    drawing, suffix = figure.Figure(figsize=(7, 4.5), layout="constrained"), pathlib.Path(path).suffix[1:].lower()
     if suffix not in drawing.canvas.get_supported_filetypes():
         raise errors.InputError(f"{path}: plots are written as .png, .svg or .pdf")
-    axes = drawing.add_subplot(xlabel="step", ylabel="loss", yscale="log", title=title)
-    for label, (steps, values) in curves.items():
-        axes.plot(steps, values, label=label)
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend()
-    buffer = io.BytesIO()
-    drawing.savefig(buffer, format=suffix, dpi=120)
-    images.atomic_write(path, buffer.getvalue())
+    return drawing, suffix
 
 
 class Timelapse:

@@ -11,6 +11,7 @@ import importlib.resources
 import io
 import json
 import math
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -19,13 +20,16 @@ import numpy as np
 
 from tfstyle import color, errors, features, images, perceptual
 
-__all__ = ["Painting", "STORED_NETWORKS", "STORED_SIZES", "StoredStyle", "compress", "load", "measure", "stored"]
+__all__ = ["Painting", "STORED_NETWORKS", "STORED_SIZES", "StoredStyle", "compress", "digest", "load", "measure", "stored"]
 
 STORED_NETWORKS = ("compact", "vgg19")
 # Long sides of the painting, in pixels: the slow path's scales up to 1024 lie within a factor of 1.25 of one of them.
 STORED_SIZES = (192, 256, 384, 512, 768)
 # Relative squared error (Frobenius) allowed to a stored Gram matrix: a tenth of what a good picture still differs by.
 _TOLERANCE = 3e-4
+# Share of it kept for rounding to float16, and what length of the longest column float16 holds so well.
+_FOR_ROUNDING = 0.1
+_HALF = (1e-2, 6e4)
 
 Grams = Mapping[str, np.ndarray]
 
@@ -53,9 +57,11 @@ class Painting:
             ``[C, C]`` by layer.
 
         Raises:
-            InputError: the painting is too small for the network at this size.
+            InputError: the painting is too small for the network at this size, or transparent everywhere.
         """
         del pooling
+        if self.photo.alpha is not None and not self.photo.alpha.any():
+            raise errors.InputError("the painting is transparent everywhere: it has no style to take")
         height, width, _ = self.photo.rgb.shape
         photo = images.resize(self.photo, *images.fit_size(height, width, size))
         shortest, minimum = min(photo.rgb.shape[:2]), features.NETWORKS[model.name].minimum
@@ -135,12 +141,28 @@ def load(text: str | pathlib.Path) -> Style:
     Raises:
         InputError: neither file nor name.
     """
-    path = pathlib.Path(text)
-    if path.exists() or path.suffix:
-        return Painting(images.load_image(path))
-    if str(text) not in stored():
-        raise errors.InputError(f"no painting {str(text)!r}: give a picture's file or one of {', '.join(stored())}")
-    return stored()[str(text)]
+    if _is_file(text):
+        return Painting(images.load_image(text))
+    return _named(str(text))
+
+
+def digest(text: str | pathlib.Path) -> str:
+    """SHA-256 of what `load` would read: a painting's file, or a stored style's.
+
+    Raises:
+        InputError: neither file nor name.
+    """
+    return images.digest(text) if _is_file(text) else _named(str(text)).digest
+
+
+def _is_file(text: str | pathlib.Path) -> bool:
+    return os.path.lexists(text) or bool(pathlib.Path(text).suffix)  # lexists: no name is too long for it
+
+
+def _named(name: str) -> StoredStyle:
+    if name not in stored():
+        raise errors.InputError(f"no painting {name!r}: give a picture's file or one of {', '.join(stored())}")
+    return stored()[name]
 
 
 @functools.cache
@@ -180,10 +202,12 @@ def compress(gram: np.ndarray) -> np.ndarray:
         gram: ``[C, C]``, positive semi-definite.
 
     Returns:
-        F ``[C, rank]``, float16, with ||F F^T - G||^2 at most `_TOLERANCE` ||G||^2.
+        F ``[C, rank]``, with ||F F^T - G||^2 at most `_TOLERANCE` ||G||^2; float16, or float32 where that could not
+        hold the numbers.
     """
     values, vectors = np.linalg.eigh(gram.astype(np.float64))
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     left_out = np.append(np.cumsum((values**2)[::-1])[::-1], 0)
-    rank = int(np.argmax(left_out <= _TOLERANCE * left_out[0]))
-    return (vectors[:, :rank] * np.sqrt(values[:rank])).astype(np.float16)
+    rank = int(np.argmax(left_out <= (1 - _FOR_ROUNDING) * _TOLERANCE * left_out[0]))
+    factor = vectors[:, :rank] * np.sqrt(values[:rank])
+    return factor.astype(np.float16 if _HALF[0] < np.sqrt(values[0]) < _HALF[1] else np.float32)

@@ -6,6 +6,7 @@ Exit codes: 0 done, 2 unusable input, 130 interrupted (what was done is kept and
 import argparse
 import importlib
 import sys
+from typing import NoReturn
 
 from absl import app
 from absl.flags import argparse_flags
@@ -29,15 +30,22 @@ def main() -> None:
     app.run(_run, flags_parser=_parse)
 
 
+class _Parser(argparse_flags.ArgumentParser):
+    """Says in one line what is wrong, as all other errors do; the usage has thirty."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exits with code 2."""
+        self.exit(2, f"tfstyle: {message}; see {self.prog} --help\n")
+
+
 def _parse(arguments: list[str]) -> argparse.Namespace:
     """Builds the parser; only the chosen subcommand's module is imported."""
-    parser = argparse_flags.ArgumentParser(
-        prog="tfstyle", description="Paint photographs in the style of paintings.", allow_abbrev=False
-    )
+    parser = _Parser(prog="tfstyle", description="Paint photographs in the style of paintings.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"tfstyle {tfstyle.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     for name, text in COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        description = text[0].upper() + text[1:] + "."
+        command = commands.add_parser(name, help=text, description=description, allow_abbrev=False)
         if name in arguments[1:2]:
             importlib.import_module(f"tfstyle.cli.{name}").add_arguments(command)
     return parser.parse_args(arguments[1:])

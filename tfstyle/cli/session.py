@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import pathlib
+import shlex
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +16,9 @@ from tfstyle.cli import console
 __all__ = ["Outputs", "Session"]
 
 # A killed run loses at most about this much work.
-_SECONDS_BETWEEN_CHECKPOINTS = 10.0
+_SECONDS_BETWEEN_CHECKPOINTS = 20.0
+# Saving a large picture's state takes seconds; this share of the whole time at most.
+_MOST_FOR_CHECKPOINTS = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Outputs:
         given = vars(arguments)
         outputs = cls(**{field.name: given[field.name] for field in dataclasses.fields(cls) if field.name in given})
         images.check_writable(outputs.output)
+        reports.check_files(log=outputs.log, plot=outputs.plot, timelapse=outputs.timelapse)
         if outputs.save_every < 0:
             raise errors.InputError(f"save-every is {outputs.save_every}: use 1 or more steps")
         return outputs
@@ -63,7 +67,7 @@ class Session:
         self._run, self._recipe, self._outputs, self._alpha = run, recipe, outputs, alpha
         self._history = reports.History()
         self._timelapse = reports.Timelapse(outputs.timelapse) if outputs.timelapse else None
-        self._saved_at = time.monotonic()
+        self._save_next_at = time.monotonic() + _SECONDS_BETWEEN_CHECKPOINTS
 
     def resume(self, state: Mapping[str, np.ndarray]) -> None:
         """Goes back to a checkpoint."""
@@ -110,7 +114,7 @@ class Session:
         if every and iterate.step % every == 0 and iterate.step:
             path = pathlib.Path(self._outputs.output)
             self._save(path.with_stem(f"{path.stem}-{iterate.step:04d}"), iterate.image, finished=False)
-        if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
+        if time.monotonic() >= self._save_next_at:
             self._checkpoint()
 
     def _stop(self, iterate: optimization.Iterate) -> None:
@@ -119,14 +123,15 @@ class Session:
         self._report(iterate)
         output = self._outputs.output
         console.say(f"stopped at step {iterate.step} of {iterate.steps}: {output} is the picture so far; go on with")
-        console.say(f"  tfstyle optimize --resume -o {output}")
+        console.say(f"  tfstyle optimize --resume -o {shlex.quote(str(output))}")
         raise KeyboardInterrupt
 
     def _checkpoint(self) -> None:
-        frames = self._timelapse.state() if self._timelapse else {}
+        begun, frames = time.monotonic(), self._timelapse.state() if self._timelapse else {}
         state = {**self._run.state(), **self._history.state(), **frames}
         checkpoints.save(self._outputs.output, self._recipe, state)
-        self._saved_at = time.monotonic()
+        done = time.monotonic()
+        self._save_next_at = done + max(_SECONDS_BETWEEN_CHECKPOINTS, (done - begun) / _MOST_FOR_CHECKPOINTS)
 
     def _save(self, path: str | pathlib.Path, image: np.ndarray, *, finished: bool = True) -> None:
         alpha = self._alpha

@@ -1,0 +1,36 @@
+"""``tfstyle demo``: a bundled photo, a stored style, the bundled network: a picture without any download."""
+
+import argparse
+
+from tfstyle import images, runtime, settings
+from tfstyle.cli import console
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the subcommand's arguments."""
+    parser.add_argument("-o", "--output", metavar="OUT", default="tfstyle-demo.png", help="default: %(default)s")
+    parser.add_argument("--style", default="starry_night", metavar="NAME", help="a style that tfstyle styles lists")
+    parser.add_argument("--size", type=int, default=384, metavar="PIXELS", help="long side (default: %(default)s)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Paints scikit-image's photo of a cat.
+
+    Raises:
+        InputError: unusable input.
+        KeyboardInterrupt: the user stopped it.
+    """
+    images.check_writable(arguments.output)
+    chosen = settings.Settings(features="compact", size=arguments.size)
+    runtime.import_tensorflow()
+    from skimage import data  # noqa: PLC0415 - slow to import
+
+    from tfstyle import optimization, styles  # noqa: PLC0415 - need TensorFlow
+    from tfstyle.cli import session  # noqa: PLC0415
+
+    photo = images.Photo(data.chelsea().astype("float32"))
+    run = optimization.Optimization(photo, [styles.load(arguments.style)], chosen)
+    session.Session(run, {"demo": arguments.style}, session.Outputs(arguments.output)).complete("compact")
+    console.say(f"saved {arguments.output}")

@@ -1,0 +1,134 @@
+"""What the compact loss network is fitted on: crops of pictures, mixtures of them, and what optimisers visit."""
+
+import functools
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfstyle import errors, features, images, losses, minimize
+
+__all__ = ["Crops", "listed", "mixtures", "optimised"]
+
+Network = Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
+
+CONTENT = features.NETWORKS["vgg19"].content_layers[0]
+STYLE = features.NETWORKS["vgg19"].style_layers
+
+# Snapshots of one optimisation: early, when the photo still shows; in the middle; late.
+_SNAPSHOTS = (6, 16, 40)
+# Every so many pictures starts from noise around middle grey (Gatys 2015) instead of from the photo.
+_NOISE_EVERY = 6
+
+
+def listed(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns a folder's JPEG and PNG files by name.
+
+    Raises:
+        InputError: there are none.
+    """
+    found = sorted(path for path in folder.glob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+    if not found:
+        raise errors.InputError(f"{folder}: no JPEG or PNG files there")
+    return found
+
+
+class Crops:
+    """Random square crops of pictures at random sizes.
+
+    Args:
+        paths: picture files.
+        side: of the crops, pixels.
+        short: smallest and largest short side to which a picture is resized before it is cropped.
+    """
+
+    def __init__(self, paths: Sequence[pathlib.Path], side: int, short: tuple[int, int]) -> None:
+        self._paths, self._side, self._short = paths, side, short
+
+    def draw(self, random: np.random.Generator) -> np.ndarray:
+        """Returns one crop, ``[side, side, 3]`` float32, 0..255."""
+        photo = images.load_image(self._paths[int(random.integers(len(self._paths)))])
+        height, width = photo.rgb.shape[:2]
+        factor = random.integers(self._short[0], self._short[1] + 1) / min(height, width)
+        size = [max(self._side, round(edge * factor)) for edge in (height, width)]
+        rgb = images.resize(photo, *size).rgb
+        top, left = (random.integers(edge - self._side + 1) for edge in size)
+        return rgb[top : top + self._side, left : left + self._side]
+
+
+def mixtures(photos: Crops, paintings: Crops, count: int, random: np.random.Generator) -> np.ndarray:
+    """Draws photos, paintings, blends, noisy pictures, and photos with a painting's texture in wrong colours.
+
+    Args:
+        photos: crops of photographs.
+        paintings: crops of paintings.
+        count: how many pictures.
+        random: the only source of chance.
+
+    Returns:
+        ``[count, side, side, 3]`` uint8.
+    """
+    drawn = [_mixture(index % 8, photos.draw(random), paintings.draw(random), random) for index in range(count)]
+    return np.stack([np.clip(np.round(picture), 0, 255).astype(np.uint8) for picture in drawn])
+
+
+def _mixture(kind: int, photo: np.ndarray, painting: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    if kind < 3:
+        return photo
+    if kind < 5:
+        return painting
+    if kind == 5:
+        return photo + random.random() * (painting - photo)
+    if kind == 6:
+        return (photo, painting)[random.integers(2)] + random.normal(0, random.uniform(3, 60), photo.shape)
+    texture = (painting - painting.mean((0, 1)))[..., random.permutation(3)]
+    return photo + random.uniform(0.3, 1) * texture + random.normal(0, random.uniform(0, 25), photo.shape)
+
+
+def optimised(network: Network, photos: Crops, paintings: Crops, count: int, random: np.random.Generator) -> np.ndarray:
+    """Runs the slow path with a compact network and keeps what it visits.
+
+    An optimiser looks for what a network cannot see; a second fit on such pictures mends it (as imitation learning
+    gathers data: Ross, Gordon and Bagnell 2011, "DAgger").
+
+    Args:
+        network: from ``[B, H, W, 3]``, 0..255, to features by layer, heads applied.
+        photos: crops of photographs.
+        paintings: crops of paintings.
+        count: how many optimisations, each of which gives as many pictures as `_SNAPSHOTS`.
+        random: the only source of chance.
+
+    Returns:
+        ``[count * 3, side, side, 3]`` uint8.
+    """
+    evaluate, visited = _objective(network), []
+    for index in range(count):
+        photo, painting = photos.draw(random)[np.newaxis], paintings.draw(random)[np.newaxis]
+        start = photo if index % _NOISE_EVERY else np.clip(random.normal(127.5, 60, photo.shape), 0, 255)
+        # Around the slow path's default, 6 on the sum over the layers: from half of it to five times as much.
+        strength = tf.constant(6 * 10 ** random.uniform(-0.3, 0.7), tf.float32)
+        targets = (tf.constant(photo), tf.constant(painting), strength)
+        minimizer = minimize.LBFGS(functools.partial(evaluate, targets), tf.constant(start, tf.float32))
+        for step in range(1, _SNAPSHOTS[-1] + 1):
+            minimizer.step()
+            if step in _SNAPSHOTS:
+                visited.append(np.round(minimizer.image[0].numpy()).astype(np.uint8))
+    return np.stack(visited)
+
+
+def _objective(network: Network) -> Callable[..., tuple[tf.Tensor, tf.Tensor, None]]:
+    """Gatys' loss in the relative form; its targets are arguments, so that it is traced once."""
+
+    @tf.function
+    def evaluate(targets: tuple, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, None]:
+        photo, painting, strength = targets
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            ours, content, style = network(image), network(photo), network(painting)
+            loss = losses.content_relative(ours[CONTENT], content[CONTENT])
+            grams = ((losses.gram_matrix(ours[name]), losses.gram_matrix(style[name])) for name in STYLE)
+            loss += strength * sum(losses.style_relative(gram, target) for gram, target in grams)
+        return loss, tape.gradient(loss, image), None
+
+    return evaluate
