@@ -254,10 +254,15 @@ def test_one_style_blends_to_itself(model, painting):
         np.testing.assert_allclose(blended[name], grams[name], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("count", "shares"), [(2, [1.0]), (1, [1.0, 2.0]), (0, [])])
-def test_blend_wants_one_weight_for_each_of_one_or_more_styles(count, shares):
-    with pytest.raises(errors.InputError, match=f"{len(shares)} .*weights.* {count} "):
+@pytest.mark.parametrize(("count", "shares"), [(2, [1.0]), (1, [1.0, 2.0])])
+def test_blend_wants_one_weight_for_each_style(count, shares):
+    with pytest.raises(errors.InputError, match=f"are {len(shares)} for {count} styles"):
         perceptual.blend([{"conv1_1": np.eye(2)}] * count, shares)
+
+
+def test_blend_wants_a_style():
+    with pytest.raises(errors.InputError, match="no style"):
+        perceptual.blend([], [])
 
 
 # ------------------------------------------------------------------------------------------------------ broken losses

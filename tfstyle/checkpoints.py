@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle import errors, images
+from tfstyle import errors
 
 __all__ = ["load", "path_for", "remove", "save"]
 

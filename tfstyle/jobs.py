@@ -88,7 +88,9 @@ def from_recipe(recipe: Mapping[str, Any], changes: Mapping[str, Any] | None = N
         InputError: the recipe is another version's, or an input is missing or has changed.
     """
     try:
-        values = {name: tuple(v) if isinstance(v, list) else v for name, v in recipe["settings"].items()}
+        values: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in recipe["settings"].items()
+        }
         job = prepare(recipe["content"], recipe["style"], settings.Settings(**values))
         hashes = dict(recipe["sha256"])
     except (AttributeError, KeyError, TypeError) as error:

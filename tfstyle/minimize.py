@@ -50,13 +50,14 @@ class Minimizer:
 
     def state(self) -> State:
         """Everything that the next step depends on, as arrays."""
-        return {"image": self.image.numpy(), "evaluations": np.array(self.evaluations)}
+        counts = {"evaluations": np.array(self.evaluations), "converged": np.array(self.converged)}
+        return {"image": self.image.numpy(), **counts}
 
     def restore(self, state: State) -> None:
         """Puts back what `state` returned; the objective must be the same."""
         self.image = tf.constant(state["image"])
         self.loss, self._gradient, self.extras = self._evaluate(self.image)
-        self.evaluations = int(state["evaluations"])
+        self.evaluations, self.converged = int(state["evaluations"]), bool(state["converged"])
 
     def _clip(self, image: tf.Tensor) -> tf.Tensor:
         return tf.clip_by_value(image, *self.bounds)
@@ -75,7 +76,7 @@ class SGD(Minimizer):
 
     Args:
         objective: from image to loss, gradient, extras.
-        start: the first image.
+        start: the first image, any shape.
         rate: grey levels.
         momentum: share of the last step that is kept.
     """
@@ -108,7 +109,7 @@ class Adam(Minimizer):
 
     Args:
         objective: from image to loss, gradient, extras.
-        start: the first image.
+        start: the first image, any shape.
         rate: grey levels per step; 1 to 5 are usual over images.
         decay: of the two moments. 0.99 for the second one (0.999 in the paper): a few hundred steps are all there are.
     """
@@ -154,7 +155,7 @@ class LBFGS(Minimizer):
 
     Args:
         objective: from image to loss, gradient, extras.
-        start: the first image.
+        start: the first image, any shape.
         memory: pairs kept; takes 2 x memory images of float32.
         first_step: mean change of a pixel, grey levels, that the first line search tries.
     """
@@ -229,10 +230,11 @@ class LBFGS(Minimizer):
             image = self._clip(self.image + length * direction)
             move = image - self.image
             slope = float(tf.reduce_sum(self._gradient * move))
-            if slope >= 0:  # Not downhill: the stored curvature is worthless.
+            if not slope < 0:  # Not downhill: the stored curvature is worthless.
                 return False
             loss, gradient, extras = self._evaluate(image)
-            if loss <= self.loss + self._DECREASE * slope + self._NOISE * abs(self.loss):
+            low_enough = loss <= self.loss + self._DECREASE * slope + self._NOISE * abs(self.loss)
+            if low_enough and math.isfinite(loss) and _is_finite(gradient):
                 self._store(move, gradient - self._gradient)
                 self.image, self.loss, self._gradient, self.extras = image, loss, gradient, extras
                 return True
@@ -281,6 +283,10 @@ def _two_loops(products: np.ndarray, order: list[int], memory: int) -> np.ndarra
     return weights
 
 
+def _is_finite(tensor: tf.Tensor) -> bool:
+    return bool(tf.reduce_all(tf.math.is_finite(tensor)))
+
+
 def _shorten(here: float, slope: float, there: float) -> float:
     """Factor for the next trial: the minimum of the parabola through both losses, kept within 0.1..0.5."""
     if not math.isfinite(there):
@@ -294,7 +300,7 @@ def create(name: str, objective: Objective, start: tf.Tensor, rate: float = 0.0)
     Args:
         name: ``lbfgs``, ``adam`` or ``sgd``.
         objective: from image to loss, gradient, extras.
-        start: the first image.
+        start: the first image, any shape.
         rate: of adam and sgd, grey levels; 0 for their own default. L-BFGS finds its steps itself.
 
     Returns:

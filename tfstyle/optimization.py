@@ -176,14 +176,14 @@ class Optimization:
         previous = minimizer.image
         minimizer.step()
         self._step += 1
-        broken = perceptual.first_broken(_numbers(minimizer.extras))
+        broken = perceptual.first_broken({**_numbers(minimizer.extras), "the total": minimizer.loss})
         if broken:
             raise BrokenLoss(broken, self._finished(previous))
         return True
 
     def _enter(self, level: int, start: tf.Tensor) -> minimize.Minimizer:
         self._level = level
-        loss = _evaluator(self._loss(self.scales[level]))
+        loss = evaluator(self._loss(self.scales[level]), start.shape)
         return minimize.create(self.settings.optimizer, loss, start, self.settings.learning_rate)
 
     def _loss(self, scale: Scale) -> perceptual.PerceptualLoss:
@@ -447,13 +447,12 @@ def _enlarge(image: tf.Tensor, scale: Scale) -> tf.Tensor:
 
 
 def _content_targets(model: keras.Model, photo: tf.Tensor, layers: list[str]) -> perceptual.Tensors:
-    """Computed as a graph, as the loss is: in bfloat16, operations one by one round otherwise, and the photo itself
-    would have a loss."""
+    """Computed as a graph, as the loss is: one by one, bfloat16 operations round otherwise (the photo had a loss)."""
     targets = tf.function(lambda image: perceptual.content_targets(model, image, layers))
     return targets.get_concrete_function(photo)(photo)
 
 
-def _evaluator(loss: perceptual.PerceptualLoss) -> minimize.Objective:
+def evaluator(loss: perceptual.PerceptualLoss, shape: tf.TensorShape) -> minimize.Objective:
     """The loss, its gradient and its terms, as one graph."""
 
     @tf.function
@@ -464,7 +463,7 @@ def _evaluator(loss: perceptual.PerceptualLoss) -> minimize.Objective:
             total = tf.convert_to_tensor(loss.total(terms), tf.float32)
         return total, tape.gradient(total, image), terms
 
-    return evaluate
+    return evaluate.get_concrete_function(tf.TensorSpec(shape))  # Else TensorFlow warns of the many short runs' graphs.
 
 
 def _numbers(terms: dict[str, tf.Tensor]) -> dict[str, float]:
@@ -528,7 +527,8 @@ def _check_paintings(
     size, free = max(1, round(max(scale.height, scale.width) * chosen.style_scale)), psutil.virtual_memory().available
     for style in available:
         if isinstance(style, styles.Painting):
-            height, width = images.fit_size(*style.photo.rgb.shape[:2], size)
+            height, width, _ = style.photo.rgb.shape
+            height, width = images.fit_size(height, width, size)
             needed = features.memory(model, height, width) / 2  # The way there only, no gradient.
             if needed > free:
                 raise errors.InputError(

@@ -96,7 +96,7 @@ class PerceptualLoss:
         return terms
 
     def total(self, terms: Tensors) -> Tensor:
-        """The weighted sum of `terms`."""
+        """The weighted sum of `terms`, a scalar."""
         return sum(self.objective.weight(name) * value for name, value in terms.items())
 
 
@@ -156,8 +156,10 @@ def blend(styles: Sequence[Tensors], weights: Sequence[float]) -> dict[str, Tens
     Raises:
         InputError: no style, or another number of weights than styles.
     """
-    if not styles or len(weights) != len(styles):
-        raise errors.InputError(f"{len(weights)} weights of styles for {len(styles)} styles: give one for each")
+    if not styles:
+        raise errors.InputError("there is no style to paint in: give a painting's file or a style's name")
+    if len(weights) != len(styles):
+        raise errors.InputError(f"style weights are {len(weights)} for {len(styles)} styles: give one for each")
     total = sum(weights)
     return {
         name: sum(weight / total * grams[name] for grams, weight in zip(styles, weights, strict=True))

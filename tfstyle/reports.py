@@ -262,5 +262,6 @@ def contact_sheet(
 
 
 def _thumb(picture: np.ndarray, cell: int) -> np.ndarray:
-    height, width = images.fit_size(*picture.shape[:2], cell)
+    height, width, _ = picture.shape
+    height, width = images.fit_size(height, width, cell)
     return _at_size(np.clip(np.rint(picture), 0, 255).astype(np.uint8), height, width)

@@ -1,6 +1,7 @@
 """What a user can choose for the slow path, written once: the command line reads names, defaults and help from here."""
 
 import dataclasses
+import math
 from typing import Any
 
 from tfstyle import errors
@@ -74,13 +75,17 @@ class Settings:
         _require(0 <= self.strength <= 1, "strength", self.strength, "0 to 1")
         _require(self.size >= 0, "size", self.size, "1 or more pixels")
         _require(0.05 <= self.style_scale <= 20, "style-scale", self.style_scale, "0.05 to 20")
-        _require(self.learning_rate >= 0, "learning-rate", self.learning_rate, "a positive number")
+        _require(0 <= self.learning_rate < math.inf, "learning-rate", self.learning_rate, "a positive number")
         _require(self.threads >= 0, "threads", self.threads, "0 or more")
         _require(all(count > 0 for count in self.iterations), "iterations", self.iterations, "1 or more")
         _require(all(side > 0 for side in self.scales), "scales", self.scales, "1 or more pixels")
         _require(list(self.scales) == sorted(self.scales), "scales", self.scales, "sizes from coarse to fine")
-        _require(all(weight > 0 for weight in self.style_weights), "style-weights", self.style_weights, "above 0")
-        _require(min(self.content_weight, self.style_weight) >= 0, "content and style weight", "less", "0 or more")
+        usable = all(0 < weight < math.inf for weight in self.style_weights)
+        _require(usable, "style-weights", self.style_weights, "numbers above 0")
+        _require(0 <= self.content_weight < math.inf, "content-weight", self.content_weight, "0 or more")
+        _require(0 <= self.style_weight < math.inf, "style-weight", self.style_weight, "0 or more")
+        usable = self.variation_weight == -1 or 0 <= self.variation_weight < math.inf
+        _require(usable, "variation-weight", self.variation_weight, "0 or more")
 
     @property
     def weighted(self) -> bool:
@@ -101,16 +106,18 @@ def layer_weights(text: str, default: tuple[str, ...]) -> dict[str, float]:
         Weight by layer.
 
     Raises:
-        InputError: a weight that is not a positive number.
+        InputError: a weight that is not a positive number, a layer named twice.
     """
     if text == "none":
         return {}
     pairs = [part.strip().partition(":") for part in text.split(",")] if text else [(name, "", "") for name in default]
     try:
-        weights = {name: float(weight or 1) for name, _, weight in pairs}
+        weights = {name.strip(): float(weight or 1) for name, _, weight in pairs}
     except ValueError:
         raise errors.InputError(f"layers {text!r}: write NAME or NAME:WEIGHT, separated by commas") from None
-    if not all(0 < weight < float("inf") for weight in weights.values()):
+    if len(weights) < len(pairs):
+        raise errors.InputError(f"layers {text!r}: name each layer once")
+    if not all(0 < weight < math.inf for weight in weights.values()):
         raise errors.InputError(f"layers {text!r}: weights must be above 0")
     total = sum(weights.values())
     return {name: weight / total for name, weight in weights.items()}
@@ -119,7 +126,7 @@ def layer_weights(text: str, default: tuple[str, ...]) -> dict[str, float]:
 def _check_choice(field: dataclasses.Field, value: object) -> None:
     choices = field.metadata["choices"]
     if choices and value not in choices:
-        raise errors.InputError(f"{field.name} {value!r}: choose one of {', '.join(choices)}")
+        raise errors.InputError(f"{field.name.replace('_', '-')} {value!r}: choose one of {', '.join(choices)}")
 
 
 def _require(fine: bool, name: str, value: object, accepted: str) -> None:

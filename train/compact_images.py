@@ -34,6 +34,10 @@ def listed(folder: pathlib.Path) -> list[pathlib.Path]:
     return found
 
 
+# Paintings are few, large and drawn often.
+_load = functools.lru_cache(maxsize=32)(images.load_image)
+
+
 class Crops:
     """Random square crops of pictures at random sizes.
 
@@ -48,7 +52,7 @@ class Crops:
 
     def draw(self, random: np.random.Generator) -> np.ndarray:
         """Returns one crop, ``[side, side, 3]`` float32, 0..255."""
-        photo = images.load_image(self._paths[int(random.integers(len(self._paths)))])
+        photo = _load(self._paths[int(random.integers(len(self._paths)))])
         height, width = photo.rgb.shape[:2]
         factor = random.integers(self._short[0], self._short[1] + 1) / min(height, width)
         size = [max(self._side, round(edge * factor)) for edge in (height, width)]
@@ -102,14 +106,15 @@ def optimised(network: Network, photos: Crops, paintings: Crops, count: int, ran
     Returns:
         ``[count * 3, side, side, 3]`` uint8.
     """
-    evaluate, visited = _objective(network), []
+    targets, evaluate = _objective(network)
+    visited = []
     for index in range(count):
         photo, painting = photos.draw(random)[np.newaxis], paintings.draw(random)[np.newaxis]
         start = photo if index % _NOISE_EVERY else np.clip(random.normal(127.5, 60, photo.shape), 0, 255)
         # Around the slow path's default, 6 on the sum over the layers: from half of it to five times as much.
         strength = tf.constant(6 * 10 ** random.uniform(-0.3, 0.7), tf.float32)
-        targets = (tf.constant(photo), tf.constant(painting), strength)
-        minimizer = minimize.LBFGS(functools.partial(evaluate, targets), tf.constant(start, tf.float32))
+        goal = targets(tf.constant(photo), tf.constant(painting))
+        minimizer = minimize.LBFGS(functools.partial(evaluate, goal, strength), tf.constant(start, tf.float32))
         for step in range(1, _SNAPSHOTS[-1] + 1):
             minimizer.step()
             if step in _SNAPSHOTS:
@@ -117,18 +122,24 @@ def optimised(network: Network, photos: Crops, paintings: Crops, count: int, ran
     return np.stack(visited)
 
 
-def _objective(network: Network) -> Callable[..., tuple[tf.Tensor, tf.Tensor, None]]:
-    """Gatys' loss in the relative form; its targets are arguments, so that it is traced once."""
+def _grams(features_by_layer: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
+    return [losses.gram_matrix(features_by_layer[name]) for name in STYLE]
+
+
+def _objective(network: Network) -> tuple[Callable[..., tuple], Callable[..., tuple]]:
+    """Gatys' loss in the relative form: a function for the targets, one for loss and gradient; traced once."""
 
     @tf.function
-    def evaluate(targets: tuple, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, None]:
-        photo, painting, strength = targets
+    def targets(photo: tf.Tensor, painting: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        return network(photo)[CONTENT], _grams(network(painting))
+
+    @tf.function
+    def evaluate(goal: tuple, strength: tf.Tensor, image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, None]:
         with tf.GradientTape() as tape:
             tape.watch(image)
-            ours, content, style = network(image), network(photo), network(painting)
-            loss = losses.content_relative(ours[CONTENT], content[CONTENT])
-            grams = ((losses.gram_matrix(ours[name]), losses.gram_matrix(style[name])) for name in STYLE)
-            loss += strength * sum(losses.style_relative(gram, target) for gram, target in grams)
+            seen = network(image)
+            style = [losses.style_relative(*pair) for pair in zip(_grams(seen), goal[1], strict=True)]
+            loss = losses.content_relative(seen[CONTENT], goal[0]) + strength * tf.add_n(style)
         return loss, tape.gradient(loss, image), None
 
-    return evaluate
+    return targets, evaluate

@@ -35,7 +35,8 @@ class _Parser(argparse_flags.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Exits with code 2."""
-        self.exit(2, f"tfstyle: {message}; see {self.prog} --help\n")
+        print(f"tfstyle: {message}; see {self.prog} --help", file=sys.stderr)
+        raise SystemExit(2)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:

@@ -1,9 +1,10 @@
 """``tfstyle optimize``: the slow path."""
 
 import argparse
+import pathlib
 from typing import TYPE_CHECKING
 
-from tfstyle import checkpoints, errors, images, runtime
+from tfstyle import checkpoints, errors, images, reports, runtime
 from tfstyle.cli import console, options
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("content", nargs="?", metavar="CONTENT", help="the photo")
     parser.add_argument("style", nargs="*", metavar="STYLE", help="a painting's file or a style's name; or several")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="result: .png, .jpg, .webp or .tiff")
-    parser.add_argument("--recipe", metavar="PICTURE", help="repeat the run that made this picture")
+    parser.add_argument("--recipe", metavar="PICTURE", help="repeat the run that made this picture; settings change it")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted run of OUT")
     options.add_outputs(parser)
     options.add_settings(parser)
@@ -37,13 +38,14 @@ def run(arguments: argparse.Namespace) -> None:
     outputs = session.Outputs.read(arguments)
     kept = checkpoints.load(outputs.output) if arguments.resume else None
     job = _job(arguments, kept[0] if kept else None)
+    _check_output(outputs.output, job)
+    if kept and kept[0] != job.recipe:
+        raise errors.InputError(
+            f"the interrupted run of {outputs.output} was another one: {_difference(kept[0], job.recipe)}"
+        )
     photo = job.photo()
     painting = session.Session(job.start(photo), job.recipe, outputs, photo.alpha)
     if kept:
-        if kept[0] != job.recipe:
-            raise errors.InputError(
-                f"the interrupted run of {outputs.output} was another one: {_difference(kept[0], job.recipe)}"
-            )
         painting.resume(kept[1])
     painting.complete(job.chosen.features)
     console.say(f"saved {outputs.output}")
@@ -52,16 +54,28 @@ def run(arguments: argparse.Namespace) -> None:
 def _check(arguments: argparse.Namespace) -> None:
     """Finds what is wrong before TensorFlow is loaded, which takes seconds."""
     images.check_writable(arguments.output)
+    reports.check_files(log=arguments.log, plot=arguments.plot, timelapse=arguments.timelapse)
     options.read_settings(arguments)
-    named = bool(arguments.recipe or arguments.resume)
-    if arguments.content is None and not named:
-        raise errors.InputError(
-            "give a photo and a painting (or --recipe PICTURE): tfstyle optimize CONTENT STYLE -o OUT"
-        )
-    if arguments.content is not None and not arguments.style:
+    if arguments.content is None:
+        if arguments.recipe:
+            images.load_recipe(arguments.recipe)
+        elif not arguments.resume:
+            raise errors.InputError(
+                "give a photo and a painting (or --recipe PICTURE): tfstyle optimize CONTENT STYLE -o OUT"
+            )
+        return
+    if arguments.recipe:
+        raise errors.InputError("--recipe names its own photo and painting: leave out either it or CONTENT and STYLE")
+    if not arguments.style:
         raise errors.InputError("give a painting, or a name that tfstyle styles lists, after the photo")
-    if arguments.content is not None:
-        images.load_image(arguments.content)
+    images.load_image(arguments.content)
+
+
+def _check_output(output: str, job: "jobs.Job") -> None:
+    path = pathlib.Path(output)
+    for each in map(pathlib.Path, (job.content, *job.style, job.chosen.start)):
+        if path.exists() and each.exists() and path.samefile(each):
+            raise errors.InputError(f"{output} is what is to be painted: choose another name for the result")
 
 
 def _job(arguments: argparse.Namespace, recipe: dict | None) -> "jobs.Job":
@@ -74,7 +88,7 @@ def _job(arguments: argparse.Namespace, recipe: dict | None) -> "jobs.Job":
         recipe.pop("unfinished", None)
     if recipe is None:
         raise errors.InputError(f"{arguments.output} has no interrupted run to resume: give CONTENT and STYLE")
-    return jobs.from_recipe(recipe)
+    return jobs.from_recipe(recipe, options.given_settings(arguments))
 
 
 def _difference(kept: dict, asked: dict) -> str:

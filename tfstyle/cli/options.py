@@ -8,7 +8,7 @@ from typing import Any
 
 from tfstyle import settings
 
-__all__ = ["add_outputs", "add_settings", "read_settings"]
+__all__ = ["add_outputs", "add_settings", "given_settings", "read_settings"]
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -51,9 +51,30 @@ def read_settings(arguments: argparse.Namespace) -> settings.Settings:
     Raises:
         InputError: a value outside its range.
     """
+    return settings.Settings(**given_settings(arguments))
+
+
+def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were given, by name."""
     given = vars(arguments)
     names = [field.name for field in dataclasses.fields(settings.Settings)]
-    return settings.Settings(**{name: given[name] for name in names if name in given})
+    return {name: given[name] for name in names if name in given}
+
+
+def parse(field: str, text: str) -> Any:
+    """Reads one setting's value as the command line does.
+
+    Args:
+        field: name of a field of `settings.Settings`.
+        text: as typed.
+
+    Returns:
+        The value, of the field's type.
+
+    Raises:
+        ValueError: the text is no such value.
+    """
+    return _converter(typing.get_type_hints(settings.Settings)[field])(text)
 
 
 def _converter(kind: Any) -> Callable[[str], Any]:

@@ -83,13 +83,15 @@ class Session:
             The picture ``[H, W, 3]``, 0..255.
 
         Raises:
-            BrokenLoss: the last good picture has been saved.
+            BrokenLoss: the last good picture has been saved, if a step was done at all.
             KeyboardInterrupt: the picture so far and a checkpoint have been saved.
         """
         try:
             last = self._loop(title)
         except optimization.BrokenLoss as error:
-            self._save(self._outputs.output, error.image, finished=False)
+            if self._history.rows[-1]["step"]:
+                self._save(self._outputs.output, error.image, finished=False)
+            checkpoints.remove(self._outputs.output)  # It would break at the same step again.
             raise
         self._save(self._outputs.output, last.image)
         self._report(last)

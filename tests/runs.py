@@ -1,0 +1,32 @@
+"""Small runs of the slow path: pictures drawn by code, a network of a few channels."""
+
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import conftest
+import drawn
+import numpy as np
+
+from tfstyle import images, settings
+
+
+def photo(height: int = 36, width: int = 48, seed: int = 1) -> images.Photo:
+    return images.Photo(drawn.photo(height, width, seed).astype(np.float32))
+
+
+def painting(height: int = 44, width: int = 40, seed: int = 2) -> images.Photo:
+    return images.Photo(conftest.drawn_painting(height, width, seed)[0])
+
+
+def weights_file(folder: pathlib.Path, weights: Mapping[str, np.ndarray]) -> str:
+    """Writes weights as a file for --weights with --features compact, whose widths are its file's."""
+    path = folder / "tiny.npz"
+    np.savez(path, **weights)
+    return str(path)
+
+
+def chosen(weights: str, **changes: Any) -> settings.Settings:
+    """Few steps at 24 and 48 pixels in float32."""
+    few = {"features": "compact", "weights": weights, "scales": (24, 48), "iterations": (3, 4), "precision": "float32"}
+    return settings.Settings(**{**few, **changes})

@@ -1,0 +1,167 @@
+"""The house's order: who may import whom, and who may load TensorFlow. Read from the source by `ast`."""
+
+import ast
+import pathlib
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import tfstyle
+
+PACKAGE = pathlib.Path(tfstyle.__file__).parent
+
+# A module imports only modules that stand above it; those of the command line, which come last, may also use each other.
+ORDER = [
+    "errors",
+    "torchfile",
+    "weightfiles",
+    "weightnames",
+    "weightlayouts",
+    "weightsources",
+    "weights",
+    "decoding",
+    "images",
+    "color",
+    "settings",
+    "checkpoints",
+    "runtime",
+    "losses",
+    "layers",
+    "features",
+    "perceptual",
+    "minimize",
+    "shipped",
+    "styles",
+    "optimization",
+    "reports",
+    "jobs",
+    "cli",
+]
+# Those that load Keras or TensorFlow when they are imported; all others are imported in a moment.
+HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "optimization", "jobs"}
+HEAVY |= {"cli.gallery", "cli.session"}
+# Backend-neutral: training runs on whatever backend Keras has.
+KERAS_ONLY = {"losses", "layers", "features", "perceptual"}
+FRAMEWORKS = {"keras", "tensorflow", "tensorflow_datasets"}
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package but its `__init__`s, by name."""
+    files = [file for file in PACKAGE.rglob("*.py") if file.name != "__init__.py"]
+    names = {".".join(file.relative_to(PACKAGE).with_suffix("").parts): file for file in files}
+    return {name: ast.parse(file.read_text()) for name, file in sorted(names.items())}
+
+
+MODULES = modules()
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+
+
+def imports(node: ast.AST, *, deep: bool) -> Iterator[str]:
+    """Full names of what is imported at run time: on import, or (deep) inside functions as well."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    for child in ast.iter_child_nodes(node):
+        inside = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if not is_for_types(child) and (deep or not inside):
+            yield from imports(child, deep=deep)
+
+
+def own(name: str, *, deep: bool) -> set[str]:
+    """The modules of the package that a module imports."""
+    found = {full.removeprefix("tfstyle.") for full in imports(MODULES[name], deep=deep) if full.startswith("tfstyle.")}
+    return {part for full in found for part in (full, full.rpartition(".")[0]) if part in MODULES}
+
+
+def frameworks(name: str, *, deep: bool) -> set[str]:
+    return {full.partition(".")[0] for full in imports(MODULES[name], deep=deep)} & FRAMEWORKS
+
+
+def room(name: str) -> str:
+    return "cli" if name.startswith("cli.") else name
+
+
+def loads_a_framework(name: str) -> bool:
+    """Whether importing a module imports TensorFlow or Keras, itself or through others."""
+    return bool(frameworks(name, deep=False)) or any(loads_a_framework(other) for other in own(name, deep=False))
+
+
+# --------------------------------------------------------------------------------------------------------- the checks
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_has_its_place(name):
+    assert room(name) in ORDER, f"tfstyle/{name}.py is new: place it in ORDER of {pathlib.Path(__file__).name}"
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_every_place_is_taken(name):
+    assert name in {room(module) for module in MODULES}, f"{name} is gone: take it out of ORDER"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_go_upwards_only(name):
+    for other in own(name, deep=True):
+        both_cli = room(name) == room(other) == "cli"
+        assert both_cli or ORDER.index(room(other)) < ORDER.index(room(name)), f"{name} must not import {other}"
+
+
+def test_nobody_imports_the_entry_point():
+    assert [name for name in MODULES if "cli.main" in own(name, deep=True)] == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules_are_imported_as_modules(name):
+    """`losses.gram_matrix`, not `from tfstyle.losses import gram_matrix`."""
+    packages = {"tfstyle", "tfstyle.cli"}
+    sources = {node.module for node in ast.walk(MODULES[name]) if isinstance(node, ast.ImportFrom) and not node.level}
+    assert {source for source in sources if source and source.startswith("tfstyle")} <= packages
+    assert not any(node.level for node in ast.walk(MODULES[name]) if isinstance(node, ast.ImportFrom))
+
+
+@pytest.mark.parametrize("name", sorted(KERAS_ONLY))
+def test_losses_and_networks_know_keras_only(name):
+    assert frameworks(name, deep=True) <= {"keras"}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_is_light_stays_light(name):
+    if name in HEAVY:
+        assert loads_a_framework(name), f"{name} no longer loads TensorFlow: take it out of HEAVY"
+    else:
+        assert not loads_a_framework(name), (
+            f"importing {name} would load TensorFlow, seven seconds: import it in a function"
+        )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["-c", "import tfstyle; tfstyle.Settings(); tfstyle.InputError; tfstyle.load_image"],
+        ["-m", "tfstyle.cli.main", "--help"],
+    ],
+    ids=["import tfstyle", "tfstyle --help"],
+)
+def test_starting_does_not_load_tensorflow(arguments):
+    command = [sys.executable, "-X", "importtime", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "tfstyle.errors" in loaded
+    assert loaded & FRAMEWORKS == set()
+
+
+def test_the_checks_can_fail():
+    """The reader of imports sees what it is meant to see."""
+    source = "import keras\nif TYPE_CHECKING:\n    import tensorflow\ndef f():\n    from tfstyle import losses\n"
+    tree = ast.parse(source)
+    assert list(imports(tree, deep=False)) == ["keras"]
+    assert list(imports(tree, deep=True)) == ["keras", "tfstyle.losses"]
+    assert loads_a_framework("perceptual")
+    assert not loads_a_framework("errors")

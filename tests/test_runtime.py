@@ -1,0 +1,88 @@
+"""How TensorFlow is started: silently, and with which number format."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tfstyle import runtime
+
+
+def python(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a program in a process of its own, without what this one may have set."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "KERAS_"))}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=kept | environment, check=False)
+
+
+def test_tensorflow_starts_without_chatter():
+    program = (
+        "from tfstyle import runtime; runtime.import_tensorflow(); runtime.set_threads(1);"
+        "import tensorflow as tf; print(float((tf.zeros(1) + 1)[0]), tf.config.threading.get_intra_op_parallelism_threads());"
+        "runtime.set_threads(2); runtime.import_tensorflow()"  # too late, but no error; and once more costs nothing
+    )
+    done = python(program)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "1.0 1\n", "")
+
+
+BROKEN_MODULE = "import os; os.write(2, b'from below\\n'); {end}"
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "said"), [("", 0, "after\n"), ("raise ImportError('no luck')", 1, "from below\n")]
+)
+def test_what_is_said_at_the_import_shows_only_if_it_fails(tmp_path, end, code, said):
+    """A stand-in for TensorFlow writes to the process's standard error, below Python's."""
+    (tmp_path / "tensorflow.py").write_text(BROKEN_MODULE.format(end=end))
+    program = "from tfstyle import runtime; runtime.import_tensorflow(); import sys; print('after', file=sys.stderr)"
+    done = python(program, PYTHONPATH=f"{tmp_path}{os.pathsep}{os.getcwd()}")
+    assert done.returncode == code
+    assert done.stderr.startswith(said)
+    assert code == 0 or "ImportError: no luck" in done.stderr
+
+
+def test_the_users_own_log_level_is_kept(tmp_path):
+    (tmp_path / "tensorflow.py").write_text("")
+    program = (
+        "import os; from tfstyle import runtime; runtime.import_tensorflow(); print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"
+    )
+    path = f"{tmp_path}{os.pathsep}{os.getcwd()}"
+    assert python(program, PYTHONPATH=path).stdout == "3\n"
+    assert python(program, PYTHONPATH=path, TF_CPP_MIN_LOG_LEVEL="0").stdout == "0\n"
+
+
+CPUS = {
+    "zen 4": ("flags\t\t: fpu sse avx512f avx512_bf16 avx512_vnni\n", True),
+    "sapphire rapids": ("flags\t\t: fpu avx512_bf16 amx_bf16 amx_tile\n", True),
+    "amx alone": ("processor : 0\nflags : fpu amx_bf16\n\nprocessor : 1\nflags : fpu amx_bf16\n", True),
+    "haswell": ("model name\t: Intel\nflags\t\t: fpu sse4_2 avx avx2 fma\n", False),
+    "skylake-x": ("flags\t\t: fpu avx512f avx512bw avx512vl\n", False),
+    "a name is no flag": ("model name\t: my_avx512_bf16_simulator\nflags : fpu\n", False),
+    "nothing": ("", False),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), CPUS.values(), ids=list(CPUS))
+def test_fast_bfloat16_is_read_from_the_processors_flags(tmp_path, text, expected):
+    file = tmp_path / "cpuinfo"
+    file.write_text(text)
+    assert runtime.fast_bfloat16(file) is expected
+
+
+def test_where_there_is_no_cpuinfo_bfloat16_is_not_thought_fast(tmp_path):
+    assert runtime.fast_bfloat16(tmp_path / "missing") is False
+    assert runtime.fast_bfloat16(tmp_path) is False
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_auto_precision_follows_the_processor(monkeypatch, fast):
+    monkeypatch.setattr(runtime, "fast_bfloat16", lambda: fast)
+    assert runtime.resolve_precision("auto") == ("bfloat16" if fast else "float32")
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float32"])
+@pytest.mark.parametrize("fast", [True, False])
+def test_a_named_precision_is_kept(monkeypatch, precision, fast):
+    monkeypatch.setattr(runtime, "fast_bfloat16", lambda: fast)
+    assert runtime.resolve_precision(precision) == precision
