@@ -153,8 +153,10 @@ def main() -> None:
     medians = {name: statistics.median(each) for name, each in times.items()}
     first = medians[_CONTENDERS[0]]
     for name, each in times.items():
-        print(f"{name:28} median {medians[name]:.3f} s  (min {min(each):.3f}, max {max(each):.3f})  "
-              f"{medians[name] / first:.2f} x {_CONTENDERS[0]}")
+        print(
+            f"{name:28} median {medians[name]:.3f} s  (min {min(each):.3f}, max {max(each):.3f})  "
+            f"{medians[name] / first:.2f} x {_CONTENDERS[0]}"
+        )
     if arguments.output:
         result = {"size": [arguments.height, arguments.width], "rounds": arguments.rounds, "seconds": times}
         arguments.output.write_text(json.dumps({**result, "median": medians}, indent=1) + "\n")

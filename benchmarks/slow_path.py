@@ -57,7 +57,12 @@ def ours(photo: images.Photo, painting: styles.Painting, size: int, goal: float)
         if reached is None and iterate.loss <= goal and max(iterate.scale.height, iterate.scale.width) == size:
             reached = seconds
     loss, _, terms = score(tf.constant(last.image[None]))
-    return {"seconds": seconds, "loss": float(loss), "terms": {n: float(v) for n, v in terms.items()}, "reached": reached}
+    return {
+        "seconds": seconds,
+        "loss": float(loss),
+        "terms": {n: float(v) for n, v in terms.items()},
+        "reached": reached,
+    }
 
 
 def main() -> None:
@@ -75,10 +80,14 @@ def main() -> None:
     result = ours(photo, painting, arguments.size, goal)
     print(f"tfstyle, default: {result['seconds']:.1f} s, total loss {result['loss']:.4f} (float32 score)")
     if result["reached"] is not None:
-        print(f"goal reached after {result['reached']:.1f} s: {result['reached'] / seconds:.2f} of the reference's time")
+        print(
+            f"goal reached after {result['reached']:.1f} s: {result['reached'] / seconds:.2f} of the reference's time"
+        )
     if arguments.output:
         reference_result = {"seconds": seconds, "loss": goal, "evaluations": arguments.evaluations}
-        arguments.output.write_text(json.dumps({"size": arguments.size, "reference": reference_result, "ours": result}, indent=1) + "\n")
+        arguments.output.write_text(
+            json.dumps({"size": arguments.size, "reference": reference_result, "ours": result}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

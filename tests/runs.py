@@ -27,6 +27,7 @@ def weights_file(folder: pathlib.Path, weights: Mapping[str, np.ndarray]) -> str
 
 
 def chosen(weights: str, **changes: Any) -> settings.Settings:
-    """Few steps at 24 and 48 pixels in float32."""
-    few = {"features": "compact", "weights": weights, "scales": (24, 48), "iterations": (3, 4), "precision": "float32"}
-    return settings.Settings(**{**few, **changes})
+    """Few steps at 24 and 48 pixels in float32, through the network's first layers."""
+    network = {"features": "compact", "weights": weights, "precision": "float32"}
+    layers = {"content_layers": "conv2_2", "style_layers": "conv1_1,conv2_1"}
+    return settings.Settings(**{**network, **layers, "scales": (24, 48), "iterations": (2, 3), **changes})

@@ -12,7 +12,7 @@ import tfstyle
 
 PACKAGE = pathlib.Path(tfstyle.__file__).parent
 
-# A module imports only modules that stand above it; those of the command line, which come last, may also use each other.
+# A module imports only modules that stand above it; those of the command line, the last, may also use each other.
 ORDER = [
     "errors",
     "torchfile",

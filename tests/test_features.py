@@ -248,7 +248,7 @@ def test_one_pixel_less_cannot_be_seen(network):
     model, side = features.build(network, defaults(network), thin(network)), features.NETWORKS[network].minimum - 1
     try:
         result = run(model, np.full((1, side, side, 3), 200, np.float32))
-    except Exception as error:  # noqa: BLE001 - TensorFlow's own kinds
+    except Exception as error:
         assert "InvalidArgument" in type(error).__name__  # noqa: PT017
     else:
         assert any(value.size == 0 for value in result.values())
@@ -291,7 +291,7 @@ def test_memory_counts_every_layer_of_a_small_network():
     arrays = {"conv1_1/kernel": np.zeros((3, 3, 3, 5), np.float32), "conv1_1/bias": np.zeros(5, np.float32)}
     model = features.build("vgg19", ["conv1_1"], arrays)
     values = 8 * 10 * 3 + 10 * 12 * 3 + 8 * 10 * 5  # the image; padded; features
-    assert features.memory(model, 8, 10) == values * features._BYTES_PER_VALUE  # noqa: SLF001
+    assert features.memory(model, 8, 10) == values * features._BYTES_PER_VALUE
 
 
 def test_memory_grows_with_the_picture_and_the_depth(tiny_weights):
@@ -317,7 +317,7 @@ def test_one_colour_looks_the_same_up_to_the_border(network):
         assert centre.max() > 0, name
 
 
-# -------------------------------------------------------------------------------------------- the network in the package
+# ------------------------------------------------------------------------------------------ the network in the package
 
 
 @pytest.fixture(scope="module")

@@ -195,7 +195,7 @@ def test_lbfgs_converges_after_a_while_at_the_bottom():
     assert minimizer.loss < 1e-6
 
 
-# --------------------------------------------------------------------------------------------------- broken, noisy losses
+# ------------------------------------------------------------------------------------------------ broken, noisy losses
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
@@ -237,6 +237,16 @@ def test_rounding_of_the_loss_does_not_end_the_search(seed):
     assert len(losses) > 30
     assert losses[-1] - 500 < 2e-3
     assert np.abs(minimizer.image - centre).max() < 5
+
+
+@pytest.mark.parametrize(("rise", "accepted"), [(3e-7, True), (1e-5, False)])
+def test_a_rise_as_small_as_rounding_is_no_ascent(rise, accepted):
+    """Every loss is a little higher than the one before, whatever the image."""
+    objective = Watched(lambda _: 1000 * (1 + rise * len(objective.images)), lambda x: 1e-6 * (x - 100))
+    minimizer = minimize.LBFGS(objective, start(12), first_step=1.0)
+    minimizer.step()
+    moved = not np.array_equal(minimizer.image, start(12))
+    assert (moved, minimizer.converged, minimizer.evaluations == 2) == (accepted, not accepted, accepted)
 
 
 # ------------------------------------------------------------------------------------------------- going on to the bits
@@ -297,7 +307,7 @@ def test_two_loops_on_products_equal_two_loops_on_vectors(count, newest):
     vectors = np.zeros((2 * memory + 1, 20))
     vectors[:count], vectors[memory : memory + count], vectors[-1] = steps or 0, changes or 0, gradient
     order = [(newest + 1 + age) % memory for age in range(count)] if count == memory else list(range(count))
-    ours = minimize._two_loops(vectors @ vectors.T, order, memory) @ vectors  # noqa: SLF001
+    ours = minimize._two_loops(vectors @ vectors.T, order, memory) @ vectors
     expected = reference.lbfgs_direction(gradient, [steps[row] for row in order], [changes[row] for row in order])
     np.testing.assert_allclose(ours, expected, rtol=1e-8, atol=1e-10)
 
@@ -306,7 +316,7 @@ def test_two_loops_pass_over_pairs_without_curvature():
     steps, changes, gradient = history(3, 20)
     changes[1] = -changes[1]
     vectors = np.stack([*steps, *changes, gradient])
-    ours = minimize._two_loops(vectors @ vectors.T, [0, 1, 2], 3) @ vectors  # noqa: SLF001
+    ours = minimize._two_loops(vectors @ vectors.T, [0, 1, 2], 3) @ vectors
     expected = reference.lbfgs_direction(gradient, [steps[0], steps[2]], [changes[0], changes[2]])
     np.testing.assert_allclose(ours, expected, rtol=1e-8, atol=1e-10)
 
@@ -326,7 +336,7 @@ def test_the_direction_is_the_textbooks_among_the_free_pixels(steps, reach):
     pairs = [[after - before for before, after in itertools.pairwise(list_)][-memory:] for list_ in (points, gradients)]
     assert all(step @ change > 0 for step, change in zip(*pairs, strict=True))
     expected = -reference.lbfgs_direction(np.where(held, 0, gradients[-1]), *pairs)
-    ours = minimizer._direction().numpy()  # noqa: SLF001
+    ours = minimizer._direction().numpy()
     np.testing.assert_allclose(ours[~held], expected[~held], rtol=2e-2, atol=1e-3 * np.abs(expected).max())
     np.testing.assert_array_equal(ours[held], 0)
 

@@ -75,7 +75,7 @@ def test_a_terms_name_gives_its_weight(term, expected):
 
 
 @pytest.mark.parametrize("form", losses.CONTENT)
-def test_terms_against_numpy(loss, tiny_weights, photo, painting, other, form):
+def test_terms_against_numpy(loss, tiny_weights, photo, painting, *, other, form):
     ours = numbers(loss(form=form).terms(other))
     f, p, a = (reference.vgg(image[0].astype(np.float64), tiny_weights) for image in (other, photo, painting))
     difference = f["conv4_2"] - p["conv4_2"]

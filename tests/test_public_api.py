@@ -152,9 +152,9 @@ def test_errors_are_documented(module, node, of_class):
 
 def test_the_package_offers_what_it_lists():
     for name in tfstyle.__all__:
-        assert name in tfstyle._LIGHT or name in tfstyle._HEAVY  # noqa: SLF001
-    assert set(tfstyle._LIGHT) & set(tfstyle._HEAVY) == set()  # noqa: SLF001
-    for name in tfstyle._LIGHT:  # noqa: SLF001
+        assert name in tfstyle._LIGHT or name in tfstyle._HEAVY
+    assert set(tfstyle._LIGHT) & set(tfstyle._HEAVY) == set()
+    for name in tfstyle._LIGHT:
         assert getattr(tfstyle, name).__name__ == name
     with pytest.raises(AttributeError, match="nonsense"):
         tfstyle.nonsense  # noqa: B018

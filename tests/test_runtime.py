@@ -19,7 +19,8 @@ def python(program: str, **environment: str) -> subprocess.CompletedProcess[str]
 def test_tensorflow_starts_without_chatter():
     program = (
         "from tfstyle import runtime; runtime.import_tensorflow(); runtime.set_threads(1);"
-        "import tensorflow as tf; print(float((tf.zeros(1) + 1)[0]), tf.config.threading.get_intra_op_parallelism_threads());"
+        "import tensorflow as tf; threads = tf.config.threading.get_intra_op_parallelism_threads();"
+        "print(float((tf.zeros(1) + 1)[0]), threads);"
         "runtime.set_threads(2); runtime.import_tensorflow()"  # too late, but no error; and once more costs nothing
     )
     done = python(program)
@@ -36,7 +37,7 @@ def test_what_is_said_at_the_import_shows_only_if_it_fails(tmp_path, end, code, 
     """A stand-in for TensorFlow writes to the process's standard error, below Python's."""
     (tmp_path / "tensorflow.py").write_text(BROKEN_MODULE.format(end=end))
     program = "from tfstyle import runtime; runtime.import_tensorflow(); import sys; print('after', file=sys.stderr)"
-    done = python(program, PYTHONPATH=f"{tmp_path}{os.pathsep}{os.getcwd()}")
+    done = python(program, PYTHONPATH=str(tmp_path))
     assert done.returncode == code
     assert done.stderr.startswith(said)
     assert code == 0 or "ImportError: no luck" in done.stderr
@@ -47,7 +48,7 @@ def test_the_users_own_log_level_is_kept(tmp_path):
     program = (
         "import os; from tfstyle import runtime; runtime.import_tensorflow(); print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"
     )
-    path = f"{tmp_path}{os.pathsep}{os.getcwd()}"
+    path = str(tmp_path)
     assert python(program, PYTHONPATH=path).stdout == "3\n"
     assert python(program, PYTHONPATH=path, TF_CPP_MIN_LOG_LEVEL="0").stdout == "0\n"
 

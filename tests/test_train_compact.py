@@ -222,6 +222,10 @@ class TestWalk:
         one, two = (compact_walk.walk(sampled(network, pictures), network, setting)[0] for _ in range(2))
         assert all(np.array_equal(one[name], two[name]) for name in one)
 
+    def test_samples_of_the_first_pictures(self, pictures):
+        first = sampled(small_network(), pictures).first(3)
+        assert len(first.pictures) == len(first.places[2]) == len(first.truth["conv1_2"]) == 3
+
     def test_joined_samples(self, pictures):
         samples = sampled(small_network(), pictures)
         both = samples.joined(samples)

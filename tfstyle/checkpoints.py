@@ -62,7 +62,7 @@ def load(result: str | pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarr
     if not path.exists():
         return None
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:  # np.load leaks a file it refuses
             state = {name: arrays[name] for name in arrays.files}
         return json.loads(str(state.pop("recipe"))), state
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

@@ -53,6 +53,11 @@ class Samples:
     places: Mapping[int, np.ndarray]
     truth: Arrays
 
+    def first(self, count: int) -> "Samples":
+        """Those of the first pictures."""
+        places = {key: value[:count] for key, value in self.places.items()}
+        return Samples(self.pictures[:count], places, {key: value[:count] for key, value in self.truth.items()})
+
     def joined(self, other: "Samples") -> "Samples":
         """Both together."""
         both = [np.concatenate([self.pictures, other.pictures])]
