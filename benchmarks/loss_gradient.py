@@ -33,11 +33,11 @@ def ours(network: str, precision: str, height: int, width: int) -> Callable[[], 
     import numpy as np  # noqa: PLC0415
     import tensorflow as tf  # noqa: PLC0415
 
-    from tfstyle import features, optimization, perceptual, settings, weights  # noqa: PLC0415
+    from tfstyle import features, optimization, perceptual, planning, settings, weights  # noqa: PLC0415
 
     loaded = weights.load(network) if network == "compact" else weights.random(network)
     model = features.build(network, _LAYERS, loaded, dtype=precision)
-    objective = optimization.objective_for(network, settings.Settings())
+    objective = planning.objective_for(network, settings.Settings())
     generator = np.random.default_rng(0)
     image, other = (tf.constant(generator.uniform(0, 255, (1, height, width, 3)).astype("f")) for _ in range(2))
     content = perceptual.content_targets(model, other, list(objective.content))

@@ -34,13 +34,14 @@ ORDER = [
     "minimize",
     "shipped",
     "styles",
+    "planning",
     "optimization",
     "reports",
     "jobs",
     "cli",
 ]
 # Those that load Keras or TensorFlow when they are imported; all others are imported in a moment.
-HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "optimization", "jobs"}
+HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "planning", "optimization", "jobs"}
 HEAVY |= {"cli.gallery", "cli.session"}
 # Backend-neutral: training runs on whatever backend Keras has.
 KERAS_ONLY = {"losses", "layers", "features", "perceptual"}

@@ -45,7 +45,9 @@ class TestPrepare:
         painting = images.digest("painting.png")
         assert job.recipe["sha256"] == {
             "content": images.digest("photo.png"),
-            **{"style 0": painting, "style 1": painting, "start": painting},
+            "style 0": painting,
+            "style 1": painting,
+            "start": painting,
             "weights": images.digest(tiny),
         }
         assert set(job.recipe["settings"]) == {field.name for field in dataclasses.fields(settings.Settings)}

@@ -11,9 +11,8 @@ import runs
 import tensorflow as tf
 from PIL import Image
 
-from tfstyle import errors, features, images, optimization, perceptual, settings, styles, weights
+from tfstyle import errors, features, images, optimization, perceptual, planning, settings, styles, weights
 
-Scale = optimization.Scale
 DEFAULT_LAYERS = {"content_layers": "", "style_layers": ""}
 
 
@@ -54,66 +53,6 @@ def distances(model, image, photo, painting):
 def gram(maps):
     flat = maps.reshape(-1, maps.shape[-1]).astype(np.float64)
     return flat.T @ flat / len(flat)
-
-
-class TestPlan:
-    @pytest.mark.parametrize(
-        ("height", "width", "asked", "expected"),
-        [
-            (300, 400, {}, [Scale(150, 200, 60), Scale(300, 400, 80)]),
-            (3000, 4000, {}, [Scale(192, 256, 60), Scale(384, 512, 80)]),  # 512 if nothing is said
-            (400, 300, {"size": 1024}, [Scale(512, 384, 60), Scale(1024, 768, 80)]),
-            (200, 255, {}, [Scale(200, 255, 80)]),  # half would be too coarse
-            (192, 256, {}, [Scale(96, 128, 60), Scale(192, 256, 80)]),
-            (90, 120, {"scales": (30, 60, 120)}, [Scale(22 + 1, 30, 60), Scale(45, 60, 60), Scale(90, 120, 80)]),
-            (90, 120, {"scales": (120,), "size": 120}, [Scale(90, 120, 80)]),
-            (300, 400, {"iterations": (7,)}, [Scale(150, 200, 7), Scale(300, 400, 7)]),
-            (300, 400, {"iterations": (7, 9)}, [Scale(150, 200, 7), Scale(300, 400, 9)]),
-            (10, 20, {"size": 64}, [Scale(32, 64, 80)]),
-        ],
-    )
-    def test_sizes_and_steps(self, height, width, asked, expected):
-        assert optimization.plan(height, width, settings.Settings(**asked), 16) == expected
-
-    @pytest.mark.parametrize("size", [1, 16, 100, 101, 255, 256, 257, 511, 777])
-    @pytest.mark.parametrize(("height", "width"), [(640, 641), (641, 640), (100, 37), (1, 1)])
-    def test_the_last_scale_is_exactly_what_was_asked_for(self, height, width, size):
-        scales = optimization.plan(height, width, settings.Settings(size=size), 1)
-        assert max(scales[-1].height, scales[-1].width) == size
-        assert (scales[-1].height, scales[-1].width) == images.fit_size(height, width, size)
-
-    @pytest.mark.parametrize(("height", "width"), [(100, 2000), (2000, 100), (7, 100), (1, 300), (13, 14), (3, 1000)])
-    @pytest.mark.parametrize("minimum", [16, 29])
-    def test_too_thin_a_picture_is_told_the_smallest_size_that_works(self, height, width, minimum):
-        with pytest.raises(errors.InputError, match=r"use --size (\d+) or more") as caught:
-            optimization.plan(height, width, settings.Settings(size=12), minimum)
-        needed = int(re.search(r"--size (\d+)", str(caught.value))[1])
-        last = optimization.plan(height, width, settings.Settings(size=needed), minimum)[-1]
-        assert min(last.height, last.width) >= minimum
-        with pytest.raises(errors.InputError):
-            optimization.plan(height, width, settings.Settings(size=math.floor(0.96 * needed) - 1), minimum)
-
-    def test_advice_speaks_of_the_option_in_use(self):
-        with pytest.raises(errors.InputError, match="use --scales that end on 320 or more"):
-            optimization.plan(20, 400, settings.Settings(scales=(60, 120)), 16)
-
-    def test_coarse_scales_too_small_for_the_network_are_left_out_with_their_steps(self):
-        assert optimization.plan(20, 400, settings.Settings(size=400), 16) == [Scale(20, 400, 80)]
-        chosen = settings.Settings(scales=(100, 400), iterations=(3, 4))
-        assert optimization.plan(20, 400, chosen, 16) == [Scale(20, 400, 4)]
-
-    @pytest.mark.parametrize(
-        ("asked", "message"),
-        [
-            ({"size": 100, "scales": (50, 120)}, "--size 100 is not the last of --scales"),
-            ({"iterations": (1, 2, 3)}, "3 numbers of --iterations for 2 scales"),
-            ({"size": 100, "iterations": (1, 2)}, "2 numbers of --iterations for 1 scales"),
-            ({"scales": (60, 120), "iterations": (1, 2, 3)}, "3 numbers of --iterations for 2 scales"),
-        ],
-    )
-    def test_numbers_that_do_not_fit_each_other(self, asked, message):
-        with pytest.raises(errors.InputError, match=message):
-            optimization.plan(300, 400, settings.Settings(**asked), 16)
 
 
 class TestStrength:
@@ -161,7 +100,7 @@ class TestStrength:
 
     def test_the_knob(self):
         def ratio(strength):
-            objective = optimization.objective_for("compact", settings.Settings(strength=strength))
+            objective = planning.objective_for("compact", settings.Settings(strength=strength))
             return sum(objective.style.values()) / sum(objective.content.values())
 
         assert ratio(0.5) == pytest.approx(30)
@@ -169,7 +108,7 @@ class TestStrength:
 
     def test_alpha_and_beta_in_its_place(self):
         chosen = settings.Settings(content_weight=2.0, style_weight=8.0, style_layers="conv1_1:3,conv2_1")
-        objective = optimization.objective_for("compact", chosen)
+        objective = planning.objective_for("compact", chosen)
         assert objective.content == {"conv4_2": 2.0}
         assert objective.style == {"conv1_1": 6.0, "conv2_1": 2.0}
         assert objective.variation == 0
@@ -492,7 +431,9 @@ class TestBrokenLoss:
 
         monkeypatch.setattr(perceptual.losses, "total_variation", fragile)
         good = []
-        with pytest.raises(optimization.BrokenLoss, match="not a finite number at variation: use --precision") as caught:
+        with pytest.raises(
+            optimization.BrokenLoss, match="not a finite number at variation: use --precision"
+        ) as caught:
             good.extend(made(tiny, optimizer="adam", scales=(48,), iterations=(9,)))
         assert 2 <= len(good) < 9
         np.testing.assert_array_equal(caught.value.image, good[-1].image)
@@ -522,7 +463,9 @@ class TestMemory:
         free = features.memory(model, 720, 960) * share
         self.available(monkeypatch, free)
         changes = {"photo": runs.photo(72, 96), "scales": (), **DEFAULT_LAYERS}
-        with pytest.raises(errors.InputError, match=r"960x720 pixels need .* GB of memory, .* use --size \d+$") as caught:
+        with pytest.raises(
+            errors.InputError, match=r"960x720 pixels need .* GB of memory, .* use --size \d+$"
+        ) as caught:
             made(tiny, **changes, iterations=(1,), size=960)
         size = int(re.search(r"--size (\d+)", str(caught.value))[1])
         assert size > 0.9 * 960 * share**0.5
@@ -538,7 +481,7 @@ class TestMemory:
         monkeypatch.setattr(features, "memory", lambda *_: 2**40)
         self.available(monkeypatch, 2**39)
         with pytest.raises(errors.InputError, match="--features compact") as caught:
-            optimization._check_memory(larger, Scale(3000, 4000, 1), settings.Settings(size=4000), 16)
+            planning.check_memory(larger, planning.Scale(3000, 4000, 1, "compact"), settings.Settings(size=4000))
         assert "use --size 2816" in str(caught.value)
 
     def test_strokes_too_large(self, tiny, model, monkeypatch):
@@ -552,11 +495,11 @@ class TestNetwork:
     def test_auto_is_vgg19_if_its_weights_are_at_hand(self, tiny, tmp_path, monkeypatch):
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         monkeypatch.delenv("TFSTYLE_VGG19_WEIGHTS", raising=False)
-        assert optimization.choose_network(settings.Settings()) == "compact"
-        assert optimization.choose_network(settings.Settings(weights=tiny)) == "vgg19"
+        assert planning.choose_network(settings.Settings()) == "compact"
+        assert planning.choose_network(settings.Settings(weights=tiny)) == "vgg19"
         monkeypatch.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
-        assert optimization.choose_network(settings.Settings()) == "vgg19"
-        assert optimization.choose_network(settings.Settings(features="alexnet")) == "alexnet"
+        assert planning.choose_network(settings.Settings()) == "vgg19"
+        assert planning.choose_network(settings.Settings(features="alexnet")) == "alexnet"
 
     def test_real_network_gives_a_picture(self, tmp_path):
         painting = tmp_path / "painting.png"

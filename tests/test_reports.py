@@ -163,7 +163,8 @@ class TestTimelapse:
         assert np.abs(frames[-1] - last).mean() < 12
 
     @pytest.mark.parametrize(
-        ("shape", "expected"), [((71, 95), (70, 94)), ((960, 1280), (360, 480)), ((1, 500), (2, 480)), ((33, 9), (32, 8))]
+        ("shape", "expected"),
+        [((71, 95), (70, 94)), ((960, 1280), (360, 480)), ((1, 500), (2, 480)), ((33, 9), (32, 8))],
     )
     def test_even_sides_and_no_more_than_480(self, tmp_path, shape, expected):
         made = reports.Timelapse(tmp_path / "run.gif")
@@ -219,7 +220,15 @@ class TestTimelapse:
 class TestContactSheet:
     @pytest.mark.parametrize(
         ("count", "columns", "grid"),
-        [(1, 0, (1, 1)), (2, 0, (1, 2)), (4, 0, (2, 2)), (5, 0, (2, 3)), (10, 0, (3, 4)), (5, 1, (5, 1)), (3, 5, (1, 5))],
+        [
+            (1, 0, (1, 1)),
+            (2, 0, (1, 2)),
+            (4, 0, (2, 2)),
+            (5, 0, (2, 3)),
+            (10, 0, (3, 4)),
+            (5, 1, (5, 1)),
+            (3, 5, (1, 5)),
+        ],
     )
     def test_geometry(self, count, columns, grid):
         """Cells of 60 x 80 with 26 rows of text above, 8 pixels between and around."""

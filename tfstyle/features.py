@@ -60,6 +60,7 @@ class Network:
         mean: RGB, subtracted first, in 0..255 units.
         scale: RGB, divided by afterwards.
         reverse: the weights expect BGR.
+        cost: of a loss and its gradient per pixel, against vgg19: measured, a guess for the time left.
     """
 
     steps: tuple[Step, ...]
@@ -69,6 +70,7 @@ class Network:
     mean: tuple[float, float, float] = (123.68, 116.779, 103.939)  # ImageNet, as Simonyan and Zisserman trained.
     scale: tuple[float, float, float] = (1.0, 1.0, 1.0)
     reverse: bool = True
+    cost: float = 1.0
 
 
 def _vgg(*counts: int) -> tuple[Step, ...]:
@@ -92,7 +94,7 @@ _STYLE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 NETWORKS: dict[str, Network] = {
     "vgg19": Network(_vgg(2, 2, 4, 4, 4), _CONTENT, _STYLE, minimum=16),
     "vgg16": Network(_vgg(2, 2, 3, 3, 3), _CONTENT, _STYLE, minimum=16),
-    "compact": Network(_COMPACT, _CONTENT, _STYLE, minimum=16),
+    "compact": Network(_COMPACT, _CONTENT, _STYLE, minimum=16, cost=0.3),
     "squeezenet": Network(_SQUEEZENET, ("fire6",), ("conv1", "fire2", "fire4", "fire6", "fire9"), minimum=29),
     # torchvision's weights: RGB in 0..1, normalised by ImageNet's mean and deviation.
     "alexnet": Network(

@@ -51,6 +51,12 @@ class Photo:
     rgb: np.ndarray
     alpha: np.ndarray | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        height, width, _ = self.rgb.shape
+        return height, width
+
 
 def load_image(path: str | os.PathLike[str], *, size: int | None = None, limit: int | None = None) -> Photo:
     """Reads a picture of any common kind (the content counts, not the suffix) as sRGB.

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tfstyle
-from tfstyle import errors, images, optimization, runtime, settings, styles, weights
+from tfstyle import errors, images, optimization, planning, runtime, settings, styles, weights
 
 __all__ = ["Job", "from_recipe", "prepare"]
 
@@ -57,7 +57,7 @@ def prepare(content: str, style: Sequence[str], chosen: settings.Settings) -> Jo
     Raises:
         InputError: a file that cannot be read.
     """
-    network = optimization.choose_network(chosen)
+    network = planning.choose_network(chosen)
     precision = runtime.resolve_precision(chosen.precision)
     chosen = dataclasses.replace(chosen, features=network, precision=precision)
     hashes = {"content": images.digest(content), "weights": _weights_digest(network, chosen.weights)}

@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> None:
     photo = images.load_image(arguments.content)
     several = variants(arguments.vary, options.read_settings(arguments))
     runtime.import_tensorflow()
-    from tfstyle import jobs, styles  # noqa: PLC0415 - need TensorFlow
-    from tfstyle.cli import gallery  # noqa: PLC0415
+    from tfstyle import jobs, styles
+    from tfstyle.cli import gallery
 
     def entry(label: str, chosen: settings.Settings) -> gallery.Entry:
         job = jobs.prepare(arguments.content, [arguments.style], chosen)
@@ -87,7 +87,7 @@ def _change(field: str, value: str) -> dict:
 
 
 def _report(output: str, labels: list[str], rows: list[list[dict[str, float]]]) -> None:
-    from tfstyle import reports  # noqa: PLC0415 - needs TensorFlow's neighbours only when there is something to report
+    from tfstyle import reports
 
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")

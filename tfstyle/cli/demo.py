@@ -25,10 +25,10 @@ def run(arguments: argparse.Namespace) -> None:
     images.check_writable(arguments.output)
     chosen = settings.Settings(features="compact", size=arguments.size)
     runtime.import_tensorflow()
-    from skimage import data  # noqa: PLC0415 - slow to import
+    from skimage import data
 
-    from tfstyle import optimization, styles  # noqa: PLC0415 - need TensorFlow
-    from tfstyle.cli import session  # noqa: PLC0415
+    from tfstyle import optimization, styles
+    from tfstyle.cli import session
 
     photo = images.Photo(data.chelsea().astype("float32"))
     run = optimization.Optimization(photo, [styles.load(arguments.style)], chosen)

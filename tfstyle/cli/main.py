@@ -56,7 +56,7 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         importlib.import_module(f"tfstyle.cli.{arguments.command}").run(arguments)
     except errors.InputError as error:
-        print(f"tfstyle: {error}", file=sys.stderr)
+        print("tfstyle:", str(error).replace("\n", " "), file=sys.stderr)  # One line, whatever a file is called.
         return 2
     except KeyboardInterrupt:
         print("tfstyle: interrupted", file=sys.stderr)

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     _check(arguments)
     runtime.import_tensorflow()
-    from tfstyle.cli import session  # noqa: PLC0415 - needs TensorFlow
+    from tfstyle.cli import session
 
     outputs = session.Outputs.read(arguments)
     kept = checkpoints.load(outputs.output) if arguments.resume else None
@@ -79,7 +79,7 @@ def _check_output(output: str, job: "jobs.Job") -> None:
 
 
 def _job(arguments: argparse.Namespace, recipe: dict | None) -> "jobs.Job":
-    from tfstyle import jobs  # noqa: PLC0415 - needs TensorFlow
+    from tfstyle import jobs
 
     if arguments.content is not None:
         return jobs.prepare(arguments.content, arguments.style, options.read_settings(arguments))

@@ -44,14 +44,14 @@ def run(arguments: argparse.Namespace) -> None:
     photo = images.load_image(arguments.image)
     chosen = options.read_settings(arguments)
     runtime.import_tensorflow()
-    from tfstyle import jobs, optimization, styles  # noqa: PLC0415 - need TensorFlow
-    from tfstyle.cli import gallery  # noqa: PLC0415
+    from tfstyle import jobs, optimization, planning, styles
+    from tfstyle.cli import gallery
 
     job = jobs.prepare(arguments.image, [], chosen)
 
     def entry(label: str) -> gallery.Entry:
         layers = label.replace("+", ",") if arguments.of != "pixels" else ""
-        objective = optimization.reconstruction(job.chosen.features, arguments.of, layers, job.chosen)
+        objective = planning.reconstruction(job.chosen.features, arguments.of, layers, job.chosen)
         painting = [styles.Painting(photo)]
         return gallery.Entry(
             label,
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _figure(of: str, chosen: settings.Settings) -> list[str]:
     """Gatys 2015, figure 1: the content of each style layer by itself, the style of ever more of them."""
-    from tfstyle import features  # noqa: PLC0415 - needs TensorFlow
+    from tfstyle import features
 
     layers = features.NETWORKS[chosen.features].style_layers
     match of:

@@ -70,11 +70,19 @@ class Session:
         self._save_next_at = time.monotonic() + _SECONDS_BETWEEN_CHECKPOINTS
 
     def resume(self, state: Mapping[str, np.ndarray]) -> None:
-        """Goes back to a checkpoint."""
-        self._run.restore(dict(state))
-        self._history.restore(state)
-        if self._timelapse:
-            self._timelapse.restore(state)
+        """Goes back to a checkpoint.
+
+        Raises:
+            InputError: the checkpoint is not a whole one.
+        """
+        try:
+            self._run.restore(dict(state))
+            self._history.restore(state)
+            if self._timelapse:
+                self._timelapse.restore(state)
+        except (KeyError, ValueError) as error:
+            path = checkpoints.path_for(self._outputs.output)
+            raise errors.InputError(f"{path}: does not fit this version: delete it and start anew") from error
 
     def complete(self, title: str) -> np.ndarray:
         """Runs to the end and writes everything.
@@ -86,20 +94,21 @@ class Session:
             BrokenLoss: the last good picture has been saved, if a step was done at all.
             KeyboardInterrupt: the picture so far and a checkpoint have been saved.
         """
-        try:
-            last = self._loop(title)
-        except optimization.BrokenLoss as error:
-            if self._history.rows[-1]["step"]:
-                self._save(self._outputs.output, error.image, finished=False)
-            checkpoints.remove(self._outputs.output)  # It would break at the same step again.
-            raise
-        self._save(self._outputs.output, last.image)
-        self._report(last)
-        checkpoints.remove(self._outputs.output)
+        with console.Interrupts().watch() as interrupts:  # Saving the result is not interrupted either.
+            try:
+                last = self._loop(title, interrupts)
+            except optimization.BrokenLoss as error:
+                if self._history.rows[-1]["step"]:
+                    self._save(self._outputs.output, error.image, finished=False)
+                checkpoints.remove(self._outputs.output)  # It would break at the same step again.
+                raise
+            self._save(self._outputs.output, last.image)
+            self._report(last)
+            checkpoints.remove(self._outputs.output)
         return last.image
 
-    def _loop(self, title: str) -> optimization.Iterate:
-        with console.Interrupts().watch() as interrupts, console.Progress(title) as bar:
+    def _loop(self, title: str, interrupts: console.Interrupts) -> optimization.Iterate:
+        with console.Progress(title) as bar:
             for iterate in self._run:
                 bar.show(iterate)
                 self._note(iterate)

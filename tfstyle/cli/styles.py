@@ -13,9 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints a table."""
     del arguments
-    from rich import console, table  # noqa: PLC0415 - not needed for --help
+    from rich import console, table
 
-    from tfstyle import shipped  # noqa: PLC0415
+    from tfstyle import shipped
 
     listing = table.Table("name", "painting", "artist", "year", box=None)
     for style in shipped.load_all().values():
