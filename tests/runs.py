@@ -10,6 +10,8 @@ import numpy as np
 
 from tfstyle import images, settings
 
+TWO_SCALES = {"scales": (24, 48), "iterations": (2, 3)}
+
 
 def photo(height: int = 36, width: int = 48, seed: int = 1) -> images.Photo:
     return images.Photo(drawn.photo(height, width, seed).astype(np.float32))
@@ -27,7 +29,7 @@ def weights_file(folder: pathlib.Path, weights: Mapping[str, np.ndarray]) -> str
 
 
 def chosen(weights: str, **changes: Any) -> settings.Settings:
-    """Few steps at 24 and 48 pixels in float32, through the network's first layers."""
+    """Few steps at 48 pixels in float32, through the network's first layers."""
     network = {"features": "compact", "weights": weights, "precision": "float32"}
     layers = {"content_layers": "conv2_2", "style_layers": "conv1_1,conv2_1"}
-    return settings.Settings(**{**network, **layers, "scales": (24, 48), "iterations": (2, 3), **changes})
+    return settings.Settings(**{**network, **layers, "scales": (48,), "iterations": (3,), **changes})

@@ -1,5 +1,6 @@
 import csv
 import io
+import itertools
 import math
 import os
 import pathlib
@@ -179,7 +180,7 @@ class TestTimelapse:
         assert len(kept) <= most
         assert len(kept) > most // 2 or len(kept) == steps
         assert kept[0] == 0
-        assert len({after - before for before, after in zip(kept, kept[1:], strict=False)}) <= 1
+        assert len({after - before for before, after in itertools.pairwise(kept)}) <= 1
 
     @pytest.mark.parametrize("at", [0, 3, 7, 12])
     def test_resumed_it_is_the_same_file(self, tmp_path, at):

@@ -81,7 +81,7 @@ def _vgg(*counts: int) -> tuple[Step, ...]:
 
 
 # A distilled network need not have every layer: it has those that its widths and training bought the most with.
-_COMPACT = tuple(step for step in _vgg(2, 2, 4, 4, 1) if step not in (Conv("conv3_3"), Conv("conv4_3")))
+_COMPACT = tuple(step for step in _vgg(2, 2, 4, 4, 1) if step != Conv("conv3_3"))
 _ALEXNET = (Conv("conv1", 4), Pool(3), Conv("conv2"), Pool(3), Conv("conv3"), Conv("conv4"), Conv("conv5"))
 _SQUEEZENET = (
     *(Conv("conv1", 2), Pool(3), Fire("fire2"), Fire("fire3"), Pool(3), Fire("fire4"), Fire("fire5"), Pool(3)),

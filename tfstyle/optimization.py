@@ -25,6 +25,11 @@ __all__ = [
 ]
 
 
+# Pixels painted beyond every edge and cut off: the outermost line or two count for more than the rest in a network that
+# mirrors its borders, and become a thin frame (seen at 1-2 pixels with vgg19 and compact).
+_MARGIN = 4
+
+
 class BrokenLoss(errors.InputError):
     """The loss is no longer a finite number.
 
@@ -107,6 +112,7 @@ class Optimization:
             planning.check_memory(model, self.scales[-1], chosen)
             planning.check_paintings(model, self.scales[-1], chosen, self.styles)
         self._level, self._step, self._total = 0, 0, sum(scale.steps for scale in self.scales)
+        self._stepping = 0.0  # Seconds.
         self._minimizer: minimize.Minimizer | None = None
 
     def __iter__(self) -> Iterator[Iterate]:
@@ -118,7 +124,7 @@ class Optimization:
         Raises:
             BrokenLoss: a term became NaN or infinite.
         """
-        begun, done_before = time.monotonic(), self._work()
+        begun, done_before, self._stepping = time.monotonic(), self._work(), 0.0
         if self._minimizer is None:
             self._minimizer = self._enter(0, self._first_image())
         yield self._iterate(begun, done_before)
@@ -147,9 +153,10 @@ class Optimization:
             scale: one of `scales`.
 
         Returns:
-            From ``[1, height, width, 3]``, 0..255, to total loss, gradient, terms.
+            From the picture with its margins, ``[1, H, W, 3]``, 0..255, to total loss, gradient, terms.
         """
-        return evaluator(self._loss(scale), tf.TensorShape((1, scale.height, scale.width, 3)))
+        shape = [1, *(side + 2 * _margin(scale) for side in (scale.height, scale.width)), 3]
+        return evaluator(self._loss(scale), tf.TensorShape(shape))
 
     def _load(self, network: str) -> keras.Model:
         chosen, layers = self.settings, self.objective.layers
@@ -167,12 +174,13 @@ class Optimization:
                 return False
             self._step = boundary
             self._minimizer = minimizer = self._enter(self._level + 1, self._carry_over(minimizer.image))
-        previous = minimizer.image
+        previous, begun = minimizer.image, time.monotonic()
         minimizer.step()
+        self._stepping += time.monotonic() - begun
         self._step += 1
         broken = perceptual.first_broken({**_numbers(minimizer.extras), "the total": minimizer.loss})
         if broken:
-            raise BrokenLoss(broken, self._finished(previous))
+            raise BrokenLoss(broken, self._finished(previous, self.scales[self._level]))
         return True
 
     def _enter(self, level: int, start: tf.Tensor) -> minimize.Minimizer:
@@ -196,30 +204,30 @@ class Optimization:
         return perceptual.blend(each, chosen.style_weights or [1.0] * len(each))
 
     def _photo_at(self, scale: planning.Scale) -> tf.Tensor:
-        return tf.constant(images.resize(self.photo, scale.height, scale.width).rgb[None])
+        return _framed(self.photo, scale)
 
     def _first_image(self) -> tf.Tensor:
         scale, chosen = self.scales[0], self.settings
-        shape = (1, scale.height, scale.width, 3)
         match chosen.start:
             case "photo":
                 return self._photo_at(scale)
             case "noise":  # Truncated at two deviations, that is at 0 and 255.
+                shape = self._photo_at(scale).shape
                 return tf.random.stateless_truncated_normal(shape, (chosen.seed, 0), 127.5, 63.75)
             case "style":
                 picture = _first_painting(self.styles)
             case path:
                 picture = images.load_image(path)
-        return tf.constant(images.resize(picture, scale.height, scale.width).rgb[None])
+        return _framed(picture, scale)
 
     def _carry_over(self, image: tf.Tensor) -> tf.Tensor:
         """Enlarges a finished scale's picture to the next; from the photo, only what was changed of it is enlarged."""
         coarse, fine = self.scales[self._level], self.scales[self._level + 1]
         if (coarse.height, coarse.width) == (fine.height, fine.width):
             return image
-        enlarged = _enlarge(image, fine)
+        enlarged = _enlarge(image, coarse, fine)
         if self.settings.start == "photo":  # In this order, an unchanged photo stays the photo to the last bit.
-            enlarged = self._photo_at(fine) + (enlarged - _enlarge(self._photo_at(coarse), fine))
+            enlarged = self._photo_at(fine) + (enlarged - _enlarge(self._photo_at(coarse), coarse, fine))
         return enlarged
 
     def _iterate(self, begun: float, done_before: float) -> Iterate:
@@ -227,11 +235,12 @@ class Optimization:
         assert minimizer is not None
         terms, seconds = _numbers(minimizer.extras), time.monotonic() - begun
         done, total = self._work(), sum(each.steps * each.cost for each in self.scales)
-        remaining = seconds * (total - done) / max(done - done_before, 1.0) if done > done_before else float("nan")
+        # From the steps alone: a scale's preparation, seconds, comes once and would count for every step.
+        remaining = self._stepping * (total - done) / (done - done_before) if done > done_before else float("nan")
         losses, image = perceptual.summary(terms, self.objective), minimizer.image
         counts = (minimizer.evaluations, seconds, remaining)
         return Iterate(
-            self._step, self._total, scale, minimizer.loss, losses, terms, *counts, lambda: self._finished(image)
+            self._step, self._total, scale, minimizer.loss, losses, terms, *counts, lambda: self._finished(image, scale)
         )
 
     def _work(self) -> float:
@@ -242,8 +251,8 @@ class Optimization:
             left -= min(left, scale.steps)
         return work
 
-    def _finished(self, image: tf.Tensor) -> np.ndarray:
-        rgb = image.numpy()[0]
+    def _finished(self, image: tf.Tensor, scale: planning.Scale) -> np.ndarray:
+        rgb = _unframed(image, scale)
         if self.settings.keep_colors == "no":
             return rgb
         photo = images.resize(self.photo, *rgb.shape[:2])
@@ -311,8 +320,25 @@ def reconstruct(
     yield from Optimization(photo, [styles.Painting(photo)], chosen, objective)
 
 
-def _enlarge(image: tf.Tensor, scale: planning.Scale) -> tf.Tensor:
-    return tf.constant(images.resize(images.Photo(image.numpy()[0]), scale.height, scale.width).rgb[None])
+def _margin(scale: planning.Scale) -> int:
+    return min(_MARGIN, scale.height // 16, scale.width // 16) if scale.network else 0
+
+
+def _framed(photo: images.Photo, scale: planning.Scale) -> tf.Tensor:
+    """``[1, H, W, 3]``: the photo at a scale, continued by its mirror image over the margins."""
+    margin = _margin(scale)
+    margins = ((margin, margin), (margin, margin), (0, 0))
+    return tf.constant(np.pad(images.resize(photo, scale.height, scale.width).rgb, margins, "symmetric")[None])
+
+
+def _unframed(image: tf.Tensor, scale: planning.Scale) -> np.ndarray:
+    """``[height, width, 3]``: without the margins."""
+    margin = _margin(scale)
+    return image.numpy()[0, margin : margin + scale.height, margin : margin + scale.width]
+
+
+def _enlarge(image: tf.Tensor, coarse: planning.Scale, fine: planning.Scale) -> tf.Tensor:
+    return _framed(images.Photo(_unframed(image, coarse)), fine)
 
 
 def _content_targets(model: keras.Model, photo: tf.Tensor, layers: list[str]) -> perceptual.Tensors:

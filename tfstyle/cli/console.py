@@ -22,6 +22,9 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+_BAR = 12  # Characters.
+
+
 class Interrupts:
     """Turns the first Ctrl-C (or SIGTERM) into a flag, so that a run stops between two steps; the second one kills.
 
@@ -54,15 +57,15 @@ class Progress:
     """A progress bar with losses and time left; without a terminal, a line now and then."""
 
     def __init__(self, title: str) -> None:
-        console = rich_console.Console(stderr=True)
-        self._terminal = console.is_terminal
+        self._console = rich_console.Console(stderr=True)
+        self._terminal = self._console.is_terminal
         columns = (
             progress.TextColumn("{task.description}"),
-            progress.BarColumn(),
+            progress.BarColumn(bar_width=_BAR),
             progress.MofNCompleteColumn(),
             progress.TextColumn("{task.fields[losses]}"),
         )
-        self._bar = progress.Progress(*columns, console=console, disable=not self._terminal)
+        self._bar = progress.Progress(*columns, console=self._console, disable=not self._terminal)
         self._task = self._bar.add_task(title, total=None, losses="")
         self._title, self._next_line = title, 0.0
 
@@ -77,10 +80,13 @@ class Progress:
         """Moves the bar to an iterate."""
         losses = "  ".join(f"{name} {value:.3g}" for name, value in iterate.losses.items())
         size = f"{iterate.scale.width}x{iterate.scale.height}"
-        text = f"{size}  loss {iterate.loss:.4g} ({losses})  {_left(iterate.remaining)}"
-        self._bar.update(self._task, completed=iterate.step, total=iterate.steps, losses=text)
+        numbers, left = f"{size}  loss {iterate.loss:.4g} ({losses})", _left(iterate.remaining)
+        # Cut here, at the least important end: rich would shorten every column, the steps and the time first.
+        room = self._console.width - len(f"{self._title}  {iterate.steps}/{iterate.steps} ") - _BAR
+        shown = f"{left}  {numbers}".strip()[: max(room, 0)]
+        self._bar.update(self._task, completed=iterate.step, total=iterate.steps, losses=shown)
         if not self._terminal and (iterate.seconds >= self._next_line or iterate.step == iterate.steps):
-            say(f"{self._title} {iterate.step}/{iterate.steps}  {text}")
+            say(f"{self._title} {iterate.step}/{iterate.steps}  {numbers}  {left}".rstrip())
             self._next_line = iterate.seconds + 10
 
 

@@ -117,8 +117,8 @@ class Session:
         return iterate
 
     def _note(self, iterate: optimization.Iterate) -> None:
-        seconds, loss = iterate.seconds, iterate.loss
-        self._history.add(iterate.step, {"loss": loss, **iterate.losses, **iterate.terms, "seconds": seconds})
+        losses = iterate.losses | iterate.terms | iterate.losses  # The variation has one name, weighted and not.
+        self._history.add(iterate.step, {"loss": iterate.loss, **losses, "seconds": iterate.seconds})
         if self._timelapse:
             self._timelapse.add(iterate.step, iterate.image)
         every = self._outputs.save_every
