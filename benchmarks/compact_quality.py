@@ -16,7 +16,7 @@ runtime.import_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 
-from tfstyle import images, optimization, settings, styles  # noqa: E402
+from tfstyle import features, images, optimization, perceptual, settings, styles, weights  # noqa: E402
 
 _PAIRS = (
     ("tubingen", "vangogh_starry_night"),
@@ -38,9 +38,14 @@ def paint(photo: images.Photo, painting: styles.Painting, network: str) -> optim
 
 def score(photo: images.Photo, painting: styles.Painting, last: optimization.Iterate) -> tuple[float, float]:
     """Relative style (sum of layers) and content of a picture by vgg19 in float32."""
-    chosen = settings.Settings(features="vgg19", scales=_SIZES[-1:], precision="float32")
-    run = optimization.Optimization(photo, [painting], chosen)
-    _, _, terms = run.loss_at(run.scales[-1])(tf.constant(last.image[None]))
+    spec, size = features.NETWORKS["vgg19"], _SIZES[-1]
+    layers = (*spec.content_layers, *spec.style_layers)
+    model = features.build("vgg19", layers, weights.load("vgg19", layers=features.needed("vgg19", layers)))
+    image = images.resize(photo, *images.fit_size(*photo.size, size)).rgb[None]
+    content = perceptual.content_targets(model, image, spec.content_layers)
+    grams = painting.grams(model, size, spec.style_layers)
+    once = perceptual.Objective(dict.fromkeys(spec.content_layers, 1.0), dict.fromkeys(spec.style_layers, 1.0))
+    terms = perceptual.PerceptualLoss(model, once, content, grams).terms(tf.constant(last.image[None]))
     values = {name: float(value) for name, value in terms.items()}
     return sum(value for name, value in values.items() if name.startswith("style/")), values["content/conv4_2"]
 
@@ -59,13 +64,10 @@ def main() -> None:
         painting = styles.Painting(images.load_image(arguments.folder / "paintings" / f"{style}.jpg"))
         for network in arguments.networks.split(","):
             last = paint(photo, painting, network)
-            table.setdefault(network, {})[f"{content}, {style}"] = score(photo, painting, last)
-            print(
-                f"{content:12} {style:26} {network:10}",
-                "style %.3f  content %.3f" % table[network][f"{content}, {style}"],
-                f"{last.seconds:.0f} s",
-                flush=True,
-            )
+            found = score(photo, painting, last)
+            table.setdefault(network, {})[f"{content}, {style}"] = found
+            line = f"{content:12} {style:26} {network:10} style {found[0]:.3f}  content {found[1]:.3f}"
+            print(f"{line}  {last.seconds:.0f} s", flush=True)
             if arguments.pictures:
                 images.save_image(arguments.pictures / f"{content}-{style}-{network}.png", last.image)
     for network, rows in table.items():

@@ -27,13 +27,13 @@ _WIDTHS = (64, 128, 256, 512, 512)
 
 def ours(network: str, precision: str, height: int, width: int) -> Callable[[], float]:
     """A function that computes one loss and gradient with tfstyle."""
-    from tfstyle import runtime  # noqa: PLC0415 - only this contender's process has TensorFlow
+    from tfstyle import runtime
 
     runtime.import_tensorflow()
-    import numpy as np  # noqa: PLC0415
-    import tensorflow as tf  # noqa: PLC0415
+    import numpy as np
+    import tensorflow as tf
 
-    from tfstyle import features, optimization, perceptual, planning, settings, weights  # noqa: PLC0415
+    from tfstyle import features, optimization, perceptual, planning, settings, weights
 
     loaded = weights.load(network) if network == "compact" else weights.random(network)
     model = features.build(network, _LAYERS, loaded, dtype=precision)
@@ -49,8 +49,8 @@ def ours(network: str, precision: str, height: int, width: int) -> Callable[[], 
 
 def torchs(precision: str, height: int, width: int) -> Callable[[], float]:
     """The same with PyTorch: channels last, bfloat16 by autocast, losses in float32."""
-    import torch  # noqa: PLC0415 - not a dependency
-    from torch.nn import functional  # noqa: PLC0415
+    import torch
+    from torch.nn import functional
 
     torch.manual_seed(0)
     convolutions, before = [], 3

@@ -1,0 +1,193 @@
+"""The subcommands that end on a contact sheet, and the two small ones."""
+
+import csv
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import runs
+from PIL import Image
+
+from tfstyle import errors, images, runtime, settings, shipped
+from tfstyle.cli import compare, main, options
+
+SMALL = ("--features", "compact", "--precision", "float32", "--scales", "48", "--iterations", "2")
+
+
+@pytest.fixture(scope="module")
+def tiny(tiny_weights, tmp_path_factory):
+    runtime.import_tensorflow()
+    return runs.weights_file(tmp_path_factory.mktemp("weights"), tiny_weights)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    images.save_image("photo.png", runs.photo())
+    images.save_image("painting.png", runs.painting())
+
+
+def tfstyle(*words):
+    try:
+        return main._run(main._parse(["tfstyle", *words]))
+    except SystemExit as exit_:
+        return exit_.code
+
+
+class TestVariants:
+    base = settings.Settings(seed=7)
+
+    @pytest.mark.parametrize(
+        ("text", "field", "values"),
+        [
+            ("optimizer=adam,sgd,lbfgs", "optimizer", ["adam", "sgd", "lbfgs"]),
+            ("features=vgg19,compact", "features", ["vgg19", "compact"]),
+            ("layers=conv1_1,conv1_1+conv2_1", "style_layers", ["conv1_1", "conv1_1,conv2_1"]),
+            ("content-layers=conv2_1,conv4_2", "content_layers", ["conv2_1", "conv4_2"]),
+            ("pooling=average,max", "pooling", ["average", "max"]),
+            ("form=relative,gatys,mean", "form", ["relative", "gatys", "mean"]),
+            ("strength=0.2,0.8", "strength", [0.2, 0.8]),
+            ("scales=64,32+64", "scales", [(64,), (32, 64)]),
+        ],
+    )
+    def test_one_setting_varies_and_the_others_stay(self, text, field, values):
+        several = [chosen for _, chosen in compare.variants(text, self.base)]
+        assert [getattr(chosen, field) for chosen in several] == values
+        assert {chosen.seed for chosen in several} == {7}
+
+    def test_ratio_is_alpha_over_beta_in_the_papers_form(self):
+        for (label, chosen), ratio in zip(compare.variants("ratio=1e-2,1e-4", self.base), (1e-2, 1e-4), strict=True):
+            assert chosen.content_weight / chosen.style_weight == pytest.approx(ratio)
+            assert chosen.form == "gatys"
+            assert label.startswith("ratio 1e-")
+
+    @pytest.mark.parametrize("text", ["", "optimizer", "optimizer=", "colour=red", "=adam"])
+    def test_not_a_setting(self, text):
+        with pytest.raises(errors.InputError, match="write SETTING=A,B"):
+            compare.variants(text, self.base)
+
+    @pytest.mark.parametrize("text", ["optimizer=adam,best", "ratio=0", "ratio=x", "strength=2", "scales=a"])
+    def test_not_a_value(self, text):
+        with pytest.raises(errors.InputError):
+            compare.variants(text, self.base)
+
+
+class TestCompare:
+    def test_sheet_pictures_curves_and_table(self, tiny, capsys):
+        words = ("--vary", "optimizer=adam,lbfgs", *SMALL, "--weights", tiny, "-o", "sheet.png")
+        assert tfstyle("compare", "photo.png", "painting.png", *words) == 0
+        assert sorted(os.listdir("sheet")) == [
+            *("optimizer-adam.csv", "optimizer-adam.png", "optimizer-lbfgs.csv", "optimizer-lbfgs.png")
+        ]
+        with pathlib.Path("sheet.csv").open() as file:
+            rows = list(csv.DictReader(file))
+        assert [(row["variant"], row["step"]) for row in rows] == [
+            (f"optimizer {name}", str(step)) for name in ("adam", "lbfgs") for step in (0, 1, 2)
+        ]
+        losses = [float(row["loss"]) for row in rows]
+        assert losses[5] < losses[3]
+        assert losses[3] == pytest.approx(losses[0])
+        assert Image.open("sheet-curves.png").size[0] > 300
+        assert "saved sheet.png" in capsys.readouterr().err
+        # Content, style and two results, two by two, each at most 320 pixels.
+        assert Image.open("sheet.png").size[0] > 2 * 320
+
+    def test_resuming_keeps_what_is_finished(self, tiny):
+        words = ("--vary", "seed=1,2", "--start", "noise", *SMALL, "--weights", tiny, "-o", "sheet.png", "--resume")
+        assert tfstyle("compare", "photo.png", "painting.png", *words) == 0
+        first, second = (pathlib.Path(f"sheet/seed-{seed}.png") for seed in (1, 2))
+        kept, sheet = first.stat().st_mtime_ns, pathlib.Path("sheet.png").read_bytes()
+        second.unlink()
+        assert tfstyle("compare", "photo.png", "painting.png", *words) == 0
+        assert first.stat().st_mtime_ns == kept
+        assert second.exists()
+        assert pathlib.Path("sheet.png").read_bytes() == sheet
+
+    @pytest.mark.parametrize(
+        ("words", "message"),
+        [
+            (("nothing.png", "painting.png", "--vary", "seed=1", "-o", "s.png"), "nothing.png"),
+            (("photo.png", "painting.png", "--vary", "size", "-o", "s.png"), "vary 'size'"),
+            (("photo.png", "painting.png", "--vary", "seed=1", "-o", "s.doc"), ".doc"),
+        ],
+    )
+    def test_bad_input(self, words, message, capsys):
+        assert tfstyle("compare", *words) == 2
+        said = capsys.readouterr().err
+        assert said.count("\n") == 1
+        assert message in said
+        assert set(os.listdir()) == {"photo.png", "painting.png"}
+
+
+class TestReconstruct:
+    @pytest.mark.parametrize(
+        ("words", "pictures"),
+        [
+            (("--of", "pixels"), ["pixels.png"]),
+            (("--of", "content", "--layer", "conv1_1", "conv2_1"), ["conv1_1.png", "conv2_1.png"]),
+            (("--of", "style", "--layer", "conv1_1+conv2_1"), ["conv1_1-conv2_1.png"]),
+        ],
+    )
+    def test_a_picture_per_layer(self, words, pictures, tiny):
+        assert tfstyle("reconstruct", "photo.png", *words, *SMALL, "--weights", tiny, "-o", "out.png") == 0
+        assert sorted(name for name in os.listdir("out") if name.endswith(".png")) == pictures
+        for name in pictures:
+            assert images.load_image(f"out/{name}").rgb.shape == (36, 48, 3)
+
+    def test_the_papers_figure_by_default(self, tiny):
+        several = {"content": 5, "style": 5}
+        for of, count in several.items():
+            words = ("--features", "compact", "--scales", "48", "--iterations", "1", "-o", f"{of}.png")
+            assert tfstyle("reconstruct", "photo.png", "--of", of, *words) == 0
+            assert len([name for name in os.listdir(of) if name.endswith(".png")]) == count
+        assert "conv1_1-conv2_1.png" in os.listdir("style")
+
+    def test_pixels_come_back_from_noise(self, tiny):
+        words = ("--of", "pixels", "--scales", "48", "--iterations", "30", "-o", "out.png")
+        assert tfstyle("reconstruct", "photo.png", *words) == 0
+        assert np.abs(images.load_image("out/pixels.png").rgb - runs.photo().rgb).max() < 3
+
+    def test_unknown_layer(self, tiny, capsys):
+        words = ("--of", "content", "--layer", "conv9_9", *SMALL, "--weights", tiny, "-o", "out.png")
+        assert tfstyle("reconstruct", "photo.png", *words) == 2
+        assert "conv9_9" in capsys.readouterr().err
+
+    def test_settings_that_mean_nothing_here_are_not_offered(self, capsys):
+        assert tfstyle("reconstruct", "photo.png", "--of", "pixels", "-o", "o.png", "--strength", "0.5") == 2
+        assert "--strength" in capsys.readouterr().err
+
+
+class TestStyles:
+    def test_lists_every_stored_style_in_a_moment(self):
+        code = "import sys; from tfstyle.cli import main; sys.argv = ['tfstyle', 'styles']\ntry: main.main()\n"
+        code += "except SystemExit: pass\nassert not {'tensorflow', 'keras'} & set(sys.modules)"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert shipped.load_all()
+        for style in shipped.load_all().values():
+            for word in (style.name, style.year, *style.title.split(), *style.artist.split()):
+                assert word in done.stdout
+
+    @pytest.mark.parametrize("name", ["starry_night", "great_wave", "scream"])
+    def test_well_known_ones_are_there(self, name):
+        assert name in shipped.load_all()
+
+
+class TestDemo:
+    def test_paints_without_any_file(self):
+        assert tfstyle("demo", "--size", "64", "-o", "demo.png") == 0
+        assert max(images.load_image("demo.png").rgb.shape) == 64
+        assert images.load_recipe("demo.png")["demo"] == "starry_night"
+
+    def test_unknown_style(self, capsys):
+        assert tfstyle("demo", "--style", "nobody", "-o", "demo.png") == 2
+        assert "starry_night" in capsys.readouterr().err
+
+
+def test_a_value_is_read_as_on_the_command_line():
+    assert options.parse("scales", "1,2") == (1, 2)
+    assert options.parse("strength", "0.5") == 0.5
+    with pytest.raises(ValueError, match="x"):
+        options.parse("size", "x")
