@@ -23,7 +23,11 @@ def gram(features: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
 
 
 def padded(image: np.ndarray, size: int) -> np.ndarray:
-    """`[H, W, C]` mirrored outwards, the edge row repeated: row -1 is row 0, row -2 is row 1."""
+    """An image `[H, W, 3]` mirrored outwards, the edge row repeated (row -1 is row 0); feature maps in zeros."""
+    if image.shape[2] != 3:
+        result = np.zeros((image.shape[0] + 2 * size, image.shape[1] + 2 * size, image.shape[2]))
+        result[size : size + image.shape[0], size : size + image.shape[1]] = image
+        return result
     rows = [*range(size - 1, -1, -1), *range(image.shape[0]), *range(image.shape[0] - 1, image.shape[0] - 1 - size, -1)]
     columns = [
         *range(size - 1, -1, -1),

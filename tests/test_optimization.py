@@ -81,7 +81,7 @@ class TestStrength:
 
     @pytest.mark.parametrize(("seed", "size"), [(2, 32), (3, 48)])
     def test_more_of_it_is_less_content_and_more_style(self, tiny, seed, size):
-        """By the unweighted terms of what is minimised, which is the picture with its margins."""
+        """By the unweighted terms of what is minimised."""
         style, seen = [styles.Painting(runs.painting(seed=seed))], []
         for strength in (0.1, 0.25, 0.5):
             chosen = {"strength": strength, "scales": (size,), "iterations": (25,), "variation_weight": 0.0}

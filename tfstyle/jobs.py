@@ -61,6 +61,8 @@ def prepare(content: str, style: Sequence[str], chosen: settings.Settings) -> Jo
     precision = runtime.resolve_precision(chosen.precision)
     chosen = dataclasses.replace(chosen, features=network, precision=precision)
     hashes = {"content": images.digest(content), "weights": _weights_digest(network, chosen.weights)}
+    if network == "vgg19":  # Its first steps may be compact's: see `planning.plan`.
+        hashes["weights of compact"] = _weights_digest("compact", "")
     hashes |= {f"style {index}": styles.digest(each) for index, each in enumerate(style)}
     if chosen.start not in ("photo", "noise", "style"):
         hashes["start"] = images.digest(chosen.start)

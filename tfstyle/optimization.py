@@ -25,11 +25,6 @@ __all__ = [
 ]
 
 
-# Pixels painted beyond every edge and cut off: the outermost line or two count for more than the rest in a network that
-# mirrors its borders, and become a thin frame (seen at 1-2 pixels with vgg19 and compact).
-_MARGIN = 4
-
-
 class BrokenLoss(errors.InputError):
     """The loss is no longer a finite number.
 
@@ -153,10 +148,9 @@ class Optimization:
             scale: one of `scales`.
 
         Returns:
-            From the picture with its margins, ``[1, H, W, 3]``, 0..255, to total loss, gradient, terms.
+            From ``[1, height, width, 3]``, 0..255, to total loss, gradient, terms.
         """
-        shape = [1, *(side + 2 * _margin(scale) for side in (scale.height, scale.width)), 3]
-        return evaluator(self._loss(scale), tf.TensorShape(shape))
+        return evaluator(self._loss(scale), tf.TensorShape((1, scale.height, scale.width, 3)))
 
     def _load(self, network: str) -> keras.Model:
         chosen, layers = self.settings, self.objective.layers
@@ -180,7 +174,7 @@ class Optimization:
         self._step += 1
         broken = perceptual.first_broken({**_numbers(minimizer.extras), "the total": minimizer.loss})
         if broken:
-            raise BrokenLoss(broken, self._finished(previous, self.scales[self._level]))
+            raise BrokenLoss(broken, self._finished(previous))
         return True
 
     def _enter(self, level: int, start: tf.Tensor) -> minimize.Minimizer:
@@ -204,7 +198,7 @@ class Optimization:
         return perceptual.blend(each, chosen.style_weights or [1.0] * len(each))
 
     def _photo_at(self, scale: planning.Scale) -> tf.Tensor:
-        return _framed(self.photo, scale)
+        return _sized(self.photo, scale)
 
     def _first_image(self) -> tf.Tensor:
         scale, chosen = self.scales[0], self.settings
@@ -218,16 +212,16 @@ class Optimization:
                 picture = _first_painting(self.styles)
             case path:
                 picture = images.load_image(path)
-        return _framed(picture, scale)
+        return _sized(picture, scale)
 
     def _carry_over(self, image: tf.Tensor) -> tf.Tensor:
         """Enlarges a finished scale's picture to the next; from the photo, only what was changed of it is enlarged."""
         coarse, fine = self.scales[self._level], self.scales[self._level + 1]
         if (coarse.height, coarse.width) == (fine.height, fine.width):
             return image
-        enlarged = _enlarge(image, coarse, fine)
+        enlarged = _enlarge(image, fine)
         if self.settings.start == "photo":  # In this order, an unchanged photo stays the photo to the last bit.
-            enlarged = self._photo_at(fine) + (enlarged - _enlarge(self._photo_at(coarse), coarse, fine))
+            enlarged = self._photo_at(fine) + (enlarged - _enlarge(self._photo_at(coarse), fine))
         return enlarged
 
     def _iterate(self, begun: float, done_before: float) -> Iterate:
@@ -240,7 +234,7 @@ class Optimization:
         losses, image = perceptual.summary(terms, self.objective), minimizer.image
         counts = (minimizer.evaluations, seconds, remaining)
         return Iterate(
-            self._step, self._total, scale, minimizer.loss, losses, terms, *counts, lambda: self._finished(image, scale)
+            self._step, self._total, scale, minimizer.loss, losses, terms, *counts, lambda: self._finished(image)
         )
 
     def _work(self) -> float:
@@ -251,8 +245,8 @@ class Optimization:
             left -= min(left, scale.steps)
         return work
 
-    def _finished(self, image: tf.Tensor, scale: planning.Scale) -> np.ndarray:
-        rgb = _unframed(image, scale)
+    def _finished(self, image: tf.Tensor) -> np.ndarray:
+        rgb = image.numpy()[0]
         if self.settings.keep_colors == "no":
             return rgb
         photo = images.resize(self.photo, *rgb.shape[:2])
@@ -320,25 +314,12 @@ def reconstruct(
     yield from Optimization(photo, [styles.Painting(photo)], chosen, objective)
 
 
-def _margin(scale: planning.Scale) -> int:
-    return min(_MARGIN, scale.height // 16, scale.width // 16) if scale.network else 0
+def _sized(photo: images.Photo, scale: planning.Scale) -> tf.Tensor:
+    return tf.constant(images.resize(photo, scale.height, scale.width).rgb[None])
 
 
-def _framed(photo: images.Photo, scale: planning.Scale) -> tf.Tensor:
-    """``[1, H, W, 3]``: the photo at a scale, continued by its mirror image over the margins."""
-    margin = _margin(scale)
-    margins = ((margin, margin), (margin, margin), (0, 0))
-    return tf.constant(np.pad(images.resize(photo, scale.height, scale.width).rgb, margins, "symmetric")[None])
-
-
-def _unframed(image: tf.Tensor, scale: planning.Scale) -> np.ndarray:
-    """``[height, width, 3]``: without the margins."""
-    margin = _margin(scale)
-    return image.numpy()[0, margin : margin + scale.height, margin : margin + scale.width]
-
-
-def _enlarge(image: tf.Tensor, coarse: planning.Scale, fine: planning.Scale) -> tf.Tensor:
-    return _framed(images.Photo(_unframed(image, coarse)), fine)
+def _enlarge(image: tf.Tensor, scale: planning.Scale) -> tf.Tensor:
+    return _sized(images.Photo(image.numpy()[0]), scale)
 
 
 def _content_targets(model: keras.Model, photo: tf.Tensor, layers: list[str]) -> perceptual.Tensors:

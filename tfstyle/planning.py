@@ -35,7 +35,7 @@ _PAPER_STYLE_WEIGHT = 1e3
 _COARSEST = 128
 _COARSE_STEPS, _FINE_STEPS = 60, 80
 # With a warm-up: steps of compact at half and full size, then of vgg19. Measured: see benchmarks/README.md.
-_WARM_STEPS = (60, 60, 90)
+_WARM_STEPS = (60, 60, 70)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,8 +1,10 @@
 """``tfstyle demo``: a bundled photo, a stored style, the bundled network: a picture without any download."""
 
 import argparse
+import dataclasses
+import json
 
-from tfstyle import images, runtime, settings
+from tfstyle import checkpoints, images, runtime, settings
 from tfstyle.cli import console
 
 __all__ = ["add_arguments", "run"]
@@ -12,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
     parser.add_argument("-o", "--output", metavar="OUT", default="tfstyle-demo.png", help="default: %(default)s")
     parser.add_argument("--style", default="starry_night", metavar="NAME", help="a style that tfstyle styles lists")
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted demo")
     parser.add_argument("--size", type=int, default=384, metavar="PIXELS", help="long side (default: %(default)s)")
 
 
@@ -32,5 +35,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     photo = images.Photo(data.chelsea().astype("float32"))
     run = optimization.Optimization(photo, [styles.load(arguments.style)], chosen)
-    session.Session(run, {"demo": arguments.style}, session.Outputs(arguments.output)).complete("compact")
+    recipe = {"demo": arguments.style, "settings": dataclasses.asdict(chosen)}
+    painting = session.Session(run, recipe, session.Outputs(arguments.output))
+    kept = checkpoints.load(arguments.output) if arguments.resume else None
+    if kept and kept[0] == json.loads(json.dumps(recipe)):
+        painting.resume(kept[1])
+    painting.complete("compact")
     console.say(f"saved {arguments.output}")

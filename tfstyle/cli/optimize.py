@@ -2,6 +2,7 @@
 
 import argparse
 import pathlib
+import shlex
 from typing import TYPE_CHECKING
 
 from tfstyle import checkpoints, errors, images, reports, runtime
@@ -45,6 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     photo = job.photo()
     painting = session.Session(job.start(photo), job.recipe, outputs, photo.alpha)
+    painting.go_on = f"tfstyle optimize --resume -o {shlex.quote(outputs.output)}"
     if kept:
         painting.resume(kept[1])
     painting.complete(job.chosen.features)

@@ -3,7 +3,6 @@
 import argparse
 import dataclasses
 import pathlib
-import shlex
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -56,6 +55,9 @@ class Session:
         outputs: where the results go.
         alpha: the photo's alpha channel, carried to the result.
     """
+
+    # How an interrupted run is resumed, for the message.
+    go_on = "the same command and --resume"
 
     def __init__(
         self,
@@ -134,7 +136,7 @@ class Session:
         self._report(iterate)
         output = self._outputs.output
         console.say(f"stopped at step {iterate.step} of {iterate.steps}: {output} is the picture so far; go on with")
-        console.say(f"  tfstyle optimize --resume -o {shlex.quote(str(output))}")
+        console.say(f"  {self.go_on}")
         raise KeyboardInterrupt
 
     def _checkpoint(self) -> None:
