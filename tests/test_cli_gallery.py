@@ -9,7 +9,6 @@ import sys
 import numpy as np
 import pytest
 import runs
-from PIL import Image
 
 from tfstyle import errors, images, runtime, settings, shipped
 from tfstyle.cli import compare, main, options
@@ -90,10 +89,10 @@ class TestCompare:
         losses = [float(row["loss"]) for row in rows]
         assert losses[5] < losses[3]
         assert losses[3] == pytest.approx(losses[0])
-        assert Image.open("sheet-curves.png").size[0] > 300
+        assert images.load_image("sheet-curves.png").size[1] > 300
         assert "saved sheet.png" in capsys.readouterr().err
         # Content, style and two results, two by two, each at most 320 pixels.
-        assert Image.open("sheet.png").size[0] > 2 * 320
+        assert images.load_image("sheet.png").size[1] > 2 * 320
 
     def test_resuming_keeps_what_is_finished(self, tiny):
         words = ("--vary", "seed=1,2", "--start", "noise", *SMALL, "--weights", tiny, "-o", "sheet.png", "--resume")

@@ -3,7 +3,6 @@
 import keras
 import numpy as np
 import pytest
-import reference
 import tensorflow as tf
 
 from tfstyle import layers
@@ -15,7 +14,7 @@ from tfstyle import layers
 def test_pads_by_the_mirror_image_with_the_edge_repeated(shape, size):
     image = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
     result = layers.MirrorPadding(size)(image).numpy()
-    expected = np.stack([reference.padded(each, size) for each in image])
+    expected = np.pad(image, ((0, 0), (size, size), (size, size), (0, 0)), "symmetric")
     np.testing.assert_array_equal(result, expected)
     np.testing.assert_array_equal(expected, np.pad(image, ((0, 0), (size,) * 2, (size,) * 2, (0, 0)), "symmetric"))
 

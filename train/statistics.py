@@ -31,7 +31,7 @@ def statistics(photo: images.Photo) -> dict[str, np.ndarray]:
     Returns:
         Factors ``[C, rank]``, float16, by ``<network>/<size>/<layer>``.
     """
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for network in shipped.NETWORKS:
         layers = features.NETWORKS[network].style_layers
         model = features.build(network, layers, weights.load(network, layers=features.needed(network, layers)))

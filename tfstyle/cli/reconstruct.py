@@ -1,6 +1,7 @@
 """``tfstyle reconstruct``: paint a picture back from what a layer knows of it."""
 
 import argparse
+import dataclasses
 import itertools
 
 from tfstyle import images, runtime, settings
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="contact sheet: .png, .jpg, .webp, .tiff")
     parser.add_argument("--resume", action="store_true", help="keep what an interrupted run has finished")
     options.add_settings(parser, left_out=_LEFT_OUT)
-    parser.set_defaults(start="noise", size=_PICTURE_SIZE)
+    parser.set_defaults(start="noise")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -43,6 +44,8 @@ def run(arguments: argparse.Namespace) -> None:
     images.check_writable(arguments.output)
     photo = images.load_image(arguments.image)
     chosen = options.read_settings(arguments)
+    if not (chosen.size or chosen.scales):
+        chosen = dataclasses.replace(chosen, size=_PICTURE_SIZE)
     runtime.import_tensorflow()
     from tfstyle import jobs, optimization, planning, styles
     from tfstyle.cli import gallery
