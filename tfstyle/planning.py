@@ -23,18 +23,18 @@ __all__ = [
 
 # Long side when none is asked for: what a processor without a GPU paints in a minute or two.
 _DEFAULT_SIZE = 512
-# Content 1 to style 30 (the mean over five layers; 6 on their sum) at strength 0.5: measured, looks right for every
-# painting and size tried.
+# Content 1 to style 30 (the mean over five layers; 6 on their sum) at strength 0.5: looked right for the six pairs of
+# benchmarks/compact_quality.py.
 _STYLE_WEIGHT = 30.0
 _VARIATION_WEIGHT = 0.5
 # Alpha / beta = 1e-3, Gatys 2015, figure 3, for the forms with the paper's own numbers.
 _PAPER_STYLE_WEIGHT = 1e3
 
 
-# Below this long side a network sees too little of a picture to be worth a scale of its own: measured.
+# A guess, not measured: below this long side a network sees too little of a picture to be worth a scale of its own.
 _COARSEST = 128
 _COARSE_STEPS, _FINE_STEPS = 60, 80
-# With a warm-up: steps of compact at half and full size, then of vgg19. Measured: see benchmarks/README.md.
+# With a warm-up: steps of compact at half and full size, then of vgg19. Measured: see benchmarks/slow_path.json.
 _WARM_STEPS = (60, 60, 70)
 
 
