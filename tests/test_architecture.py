@@ -21,6 +21,7 @@ ORDER = [
     "weightlayouts",
     "weightsources",
     "weights",
+    "files",
     "decoding",
     "images",
     "color",

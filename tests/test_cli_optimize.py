@@ -13,7 +13,7 @@ import pytest
 import runs
 from PIL import Image, ImageSequence
 
-from tfstyle import checkpoints, errors, images, runtime, settings
+from tfstyle import checkpoints, errors, files, images, runtime, settings
 from tfstyle.cli import console, main
 
 COMMAND = [sys.executable, "-m", "tfstyle.cli.main"]
@@ -499,7 +499,7 @@ class TestInterruption:
         def full(*_, **__):
             raise errors.InputError("out.png: cannot be written: No space left on device")
 
-        monkeypatch.setattr(images, "atomic_write", full)
+        monkeypatch.setattr(files, "atomic_write", full)
         assert tfstyle(*few, "-o", "out.png") == 2
         assert left() == set()
         assert "No space left" in capsys.readouterr().err

@@ -6,7 +6,6 @@ import io
 import os
 import pathlib
 import re
-import stat
 import subprocess
 import sys
 import zipfile
@@ -699,84 +698,6 @@ def test_sides_that_a_format_cannot_hold(suffix: str, side: int) -> None:
     with pytest.raises(errors.InputError, match=f"at most {side} pixels a side, got {side + 1}x1"):
         images.encode(np.zeros((1, side + 1, 3), np.uint8), suffix)
     assert images.encode(np.zeros((1, side, 3), np.uint8), suffix)
-
-
-# ---- Atomic writing -------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("function", ["replace", "fsync"])
-@pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
-@pytest.mark.parametrize("before", [b"old", None])
-def test_a_failure_leaves_the_old_file_and_nothing_else(
-    tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
-    function: str,
-    failure: BaseException,
-    before: bytes | None,
-) -> None:
-    path = tmp_path / "out.png"
-    if before:
-        path.write_bytes(before)
-    seen = []
-
-    def fail(*_args: object) -> None:
-        seen.extend(entry.name for entry in tmp_path.iterdir())
-        raise failure
-
-    monkeypatch.setattr(os, function, fail)
-    expected = errors.InputError if isinstance(failure, OSError) else KeyboardInterrupt
-    with pytest.raises(expected, match="No space left" if isinstance(failure, OSError) else None):
-        saved(path)
-    assert any(name.endswith(".part") for name in seen)  # the failure came in the middle
-    assert [entry.name for entry in tmp_path.iterdir()] == ([path.name] if before else [])
-    assert not before or path.read_bytes() == before
-
-
-def test_atomic_write_replaces_the_whole_file_and_obeys_the_umask(tmp_path: pathlib.Path) -> None:
-    path = tmp_path / "file"
-    old = os.umask(0o027)
-    try:
-        images.atomic_write(path, b"long content")
-        images.atomic_write(os.fspath(path), b"short")
-    finally:
-        os.umask(old)
-    assert path.read_bytes() == b"short"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_atomic_write_writes_through_a_link(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "folder" / "file")
-    images.atomic_write(tmp_path / "link", b"data")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "folder" / "file").read_bytes() == b"data"
-
-
-def test_atomic_write_needs_a_folder_and_replaces_nothing_but_files(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(errors.InputError, match=r"there is no folder .*missing: make it first"):
-        images.atomic_write(tmp_path / "missing" / "file", b"")
-    os.mkfifo(tmp_path / "pipe")
-    for name in (tmp_path, tmp_path / "pipe"):
-        with pytest.raises(errors.InputError, match="is not a file"):
-            images.atomic_write(name, b"")
-    assert (tmp_path / "pipe").is_fifo()
-
-
-@pytest.mark.parametrize("name", ["x" * 300, "a\0b"], ids=["too long", "null byte"])
-def test_names_that_the_system_refuses(tmp_path: pathlib.Path, name: str) -> None:
-    for write in (images.atomic_write, lambda path, _: images.digest(path)):
-        with pytest.raises(errors.InputError, match=r"cannot be (written|read): .*(too long|null byte)"):
-            write(f"{tmp_path}/{name}", b"")
-    assert not list(tmp_path.iterdir())
-
-
-def test_digest(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "file").write_bytes(b"abc")
-    assert images.digest(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    for wrong in (tmp_path / "missing", tmp_path):
-        with pytest.raises(errors.InputError, match="cannot be read"):
-            images.digest(wrong)
 
 
 def test_all_is_sorted_and_complete() -> None:

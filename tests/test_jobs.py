@@ -7,7 +7,7 @@ import runs
 import tensorflow as tf
 
 import tfstyle
-from tfstyle import errors, images, jobs, runtime, settings, shipped, styles
+from tfstyle import errors, files, images, jobs, runtime, settings, shipped, styles
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,13 @@ class TestPrepare:
         job = jobs.prepare("photo.png", ["painting.png", "painting.png"], runs.chosen(tiny, start="painting.png"))
         assert job.recipe["tfstyle"] == tfstyle.__version__
         assert (job.recipe["content"], job.recipe["style"]) == ("photo.png", ["painting.png", "painting.png"])
-        painting = images.digest("painting.png")
+        painting = files.digest("painting.png")
         assert job.recipe["sha256"] == {
-            "content": images.digest("photo.png"),
+            "content": files.digest("photo.png"),
             "style 0": painting,
             "style 1": painting,
             "start": painting,
-            "weights": images.digest(tiny),
+            "weights": files.digest(tiny),
         }
         assert set(job.recipe["settings"]) == {field.name for field in dataclasses.fields(settings.Settings)}
         assert json.loads(json.dumps(job.recipe)) == job.recipe

@@ -9,7 +9,7 @@ import types
 import numpy as np
 import pytest
 
-from tfstyle import errors, images, shipped
+from tfstyle import errors, files, shipped
 
 MODEL = types.SimpleNamespace(name="compact")
 TOLERANCE = shipped._TOLERANCE
@@ -88,7 +88,7 @@ class TestStored:
         found = shipped.load_all()
         assert list(found) == ["sea", "waves"]
         assert (found["sea"].title, found["sea"].artist, found["sea"].year) == ("Sea", "Nobody", "1900")
-        assert found["sea"].digest == images.digest(folder / "sea.npz")
+        assert found["sea"].digest == files.digest(folder / "sea.npz")
         assert shipped.load_all() is found
 
     @pytest.mark.parametrize(

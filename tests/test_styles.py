@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import runs
 
-from tfstyle import errors, features, images, shipped, styles
+from tfstyle import errors, features, files, images, shipped, styles
 
 LAYERS = ("conv1_1", "conv2_1")
 
@@ -67,7 +67,7 @@ class TestLoad:
             style = styles.load(given)
             assert isinstance(style, styles.Painting)
             np.testing.assert_array_equal(style.photo.rgb, np.rint(runs.painting().rgb))
-            assert styles.digest(given) == images.digest(path)
+            assert styles.digest(given) == files.digest(path)
 
     def test_name(self, monkeypatch):
         stored = shipped.StoredStyle("waves", "Waves", "Nobody", "1900", "abc", {})
@@ -81,7 +81,7 @@ class TestLoad:
         images.save_image("waves.png", runs.painting())
         (tmp_path / "waves.png").rename("waves")
         assert isinstance(styles.load("waves"), styles.Painting)
-        assert styles.digest("waves") == images.digest("waves")
+        assert styles.digest("waves") == files.digest("waves")
 
     @pytest.mark.parametrize("function", [styles.load, styles.digest])
     def test_unknown(self, function, monkeypatch):

@@ -1,30 +1,25 @@
-"""Photos between files and arrays: read safely, resize, write atomically.
+"""Photos between files and arrays: read safely, resize, encode.
 
 Arrays are `[H, W, 3]` in sRGB, 0..255. Pixels stay gamma-encoded (no linear light), as the networks were trained.
 """
 
 import contextlib
 import dataclasses
-import hashlib
 import io
 import json
 import os
 import pathlib
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from tfstyle import decoding, errors
+from tfstyle import decoding, errors, files
 
 __all__ = [
     "Photo",
-    "atomic_write",
-    "check_folder",
     "check_writable",
-    "digest",
     "encode",
     "fit_size",
     "load_image",
@@ -138,13 +133,13 @@ def save_image(
     """Encodes a picture by the file's suffix and writes it atomically; the arguments are those of `encode`.
 
     Raises:
-        errors.InputError: What `encode` and `atomic_write` refuse; the message names the file.
+        errors.InputError: What `encode` and `files.atomic_write` refuse; the message names the file.
     """
     try:
         data = encode(image, pathlib.Path(path).suffix, alpha=alpha, recipe=recipe, quality=quality)
     except errors.InputError as error:
         raise errors.InputError(f"{os.fspath(path)}: {error}") from error
-    atomic_write(path, data)
+    files.atomic_write(path, data)
 
 
 def load_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -162,19 +157,6 @@ def load_recipe(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(recipe, dict):
         raise errors.InputError(f"{path}: carries no tfstyle recipe; only pictures saved by tfstyle do")
     return recipe
-
-
-def digest(path: str | os.PathLike[str]) -> str:
-    """Returns the SHA-256 of a file as 64 hexadecimal digits.
-
-    Raises:
-        errors.InputError: The file cannot be read.
-    """
-    try:
-        with pathlib.Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise errors.InputError(f"{path}: cannot be read: {_cause(error)}") from error
 
 
 def encode(
@@ -208,24 +190,6 @@ def encode(
     return _written(picture, name, _options(name, quality) | metadata)
 
 
-def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file so that a crash leaves either the old file or the whole new one.
-
-    The bytes go to a new file in the same folder (with the permissions that the umask gives), to the disk, and then
-    over the old name; a symbolic link stays one and its target is replaced.
-
-    Raises:
-        errors.InputError: The folder does not exist, the name is taken by something that is no file, or the system
-            refuses (permissions, disk full).
-    """
-    try:
-        _replace(_target(path), data)
-    except errors.InputError:
-        raise
-    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise errors.InputError(f"{path}: cannot be written: {_cause(error)}") from error
-
-
 def check_writable(path: str | os.PathLike[str]) -> None:
     """Checks, before any work is done, that `save_image` could write here.
 
@@ -233,41 +197,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
         errors.InputError: The suffix is not one of a picture, or the folder does not exist.
     """
     _format(pathlib.Path(path).suffix, 100)
-    _target(path)
-
-
-def check_folder(path: str | os.PathLike[str]) -> None:
-    """Checks, before any work is done, that `atomic_write` could write here; as `check_writable`, for any suffix.
-
-    Raises:
-        errors.InputError: The folder does not exist, or the name is taken by something that is no file.
-    """
-    _target(path)
-
-
-def _target(path: str | os.PathLike[str]) -> pathlib.Path:
-    target = pathlib.Path(os.path.realpath(path))
-    if not target.parent.is_dir():
-        raise errors.InputError(f"{path}: there is no folder {target.parent}: make it first")
-    if target.exists() and not target.is_file():
-        raise errors.InputError(f"{path}: is not a file: choose another name for the result")
-    return target
-
-
-def _replace(target: pathlib.Path, data: bytes) -> None:
-    temporary = target.with_name(f".tfstyle-{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)  # after the replacement there is none
-
-
-def _cause(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error)
+    files.check_folder(path)
 
 
 def _lanczos(planes: np.ndarray, height: int, width: int) -> np.ndarray:

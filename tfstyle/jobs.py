@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tfstyle
-from tfstyle import errors, images, optimization, planning, runtime, settings, styles, weights
+from tfstyle import errors, files, images, optimization, planning, runtime, settings, styles, weights
 
 __all__ = ["Job", "from_recipe", "prepare"]
 
@@ -60,12 +60,12 @@ def prepare(content: str, style: Sequence[str], chosen: settings.Settings) -> Jo
     network = planning.choose_network(chosen)
     precision = runtime.resolve_precision(chosen.precision)
     chosen = dataclasses.replace(chosen, features=network, precision=precision)
-    hashes = {"content": images.digest(content), "weights": _weights_digest(network, chosen.weights)}
+    hashes = {"content": files.digest(content), "weights": _weights_digest(network, chosen.weights)}
     if network == "vgg19":  # Its first steps may be compact's: see `planning.plan`.
         hashes["weights of compact"] = _weights_digest("compact", "")
     hashes |= {f"style {index}": styles.digest(each) for index, each in enumerate(style)}
     if chosen.start not in ("photo", "noise", "style"):
-        hashes["start"] = images.digest(chosen.start)
+        hashes["start"] = files.digest(chosen.start)
     recipe = {
         "tfstyle": tfstyle.__version__,
         "content": content,
@@ -110,7 +110,7 @@ def from_recipe(recipe: Mapping[str, Any], changes: Mapping[str, Any] | None = N
 
 def _weights_digest(network: str, path: str) -> str:
     file = weights.find(network, path or None)
-    return images.digest(file) if file else ""
+    return files.digest(file) if file else ""
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

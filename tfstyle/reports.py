@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from tfstyle import errors, images
+from tfstyle import errors, files, images
 
 __all__ = ["History", "Timelapse", "check_files", "contact_sheet", "plot_curves"]
 
@@ -56,7 +56,7 @@ class History:
         writer = csv.DictWriter(buffer, list(self.rows[0]) if self.rows else ["step"], lineterminator="\n")
         writer.writeheader()
         writer.writerows({**row, "step": int(row["step"])} for row in self.rows)
-        images.atomic_write(path, buffer.getvalue().encode())
+        files.atomic_write(path, buffer.getvalue().encode())
 
     @classmethod
     def read_csv(cls, path: str | pathlib.Path) -> "History":
@@ -95,7 +95,7 @@ def plot_curves(
         axes.legend()
     buffer = io.BytesIO()
     drawing.savefig(buffer, format=suffix, dpi=120)
-    images.atomic_write(path, buffer.getvalue())
+    files.atomic_write(path, buffer.getvalue())
 
 
 def check_files(*, log: str | None = None, plot: str | None = None, timelapse: str | None = None) -> None:
@@ -110,7 +110,7 @@ def check_files(*, log: str | None = None, plot: str | None = None, timelapse: s
         InputError: a folder that is not there, a suffix or a missing package.
     """
     for path in filter(None, (log, plot, timelapse)):
-        images.check_folder(path)
+        files.check_folder(path)
     if plot:
         _empty_figure(plot)
     if timelapse:
@@ -186,7 +186,7 @@ class Timelapse:
         final = self._frame(last)
         height, width = final.shape[:2]
         frames = [_at_size(frame, height, width) for frame in self._frames] + [final] * _HOLD_FRAMES
-        images.atomic_write(self.path, _gif(frames) if self.path.suffix.lower() == ".gif" else _mp4(frames))
+        files.atomic_write(self.path, _gif(frames) if self.path.suffix.lower() == ".gif" else _mp4(frames))
 
     def _drop_from(self, step: int) -> None:
         while self._steps and self._steps[-1] >= step:

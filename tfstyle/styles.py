@@ -9,7 +9,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
-from tfstyle import color, errors, features, images, perceptual, shipped
+from tfstyle import color, errors, features, files, images, perceptual, shipped
 
 __all__ = ["Painting", "Style", "digest", "load", "measure"]
 
@@ -85,7 +85,7 @@ def digest(text: str | pathlib.Path) -> str:
     Raises:
         InputError: neither file nor name.
     """
-    return images.digest(text) if _is_file(text) else _named(str(text)).digest
+    return files.digest(text) if _is_file(text) else _named(str(text)).digest
 
 
 def _is_file(text: str | pathlib.Path) -> bool:

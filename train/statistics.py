@@ -15,7 +15,7 @@ from tfstyle import runtime
 
 runtime.import_tensorflow()
 
-from tfstyle import features, images, shipped, styles, weights  # noqa: E402
+from tfstyle import features, files, images, shipped, styles, weights  # noqa: E402
 
 __all__ = ["main", "statistics"]
 
@@ -50,11 +50,11 @@ def main() -> None:
     parser.add_argument("--folder", type=pathlib.Path, default=_FOLDER)
     arguments = parser.parse_args()
     about = {name: getattr(arguments, name) for name in ("title", "artist", "year")}
-    about["sha256"] = images.digest(arguments.painting)
+    about["sha256"] = files.digest(arguments.painting)
     buffer = io.BytesIO()
     arrays = statistics(images.load_image(arguments.painting))
     np.savez_compressed(buffer, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
-    images.atomic_write(arguments.folder / f"{arguments.name}.npz", buffer.getvalue())
+    files.atomic_write(arguments.folder / f"{arguments.name}.npz", buffer.getvalue())
 
 
 if __name__ == "__main__":

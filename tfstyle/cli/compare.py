@@ -6,7 +6,7 @@ import dataclasses
 import io
 import pathlib
 
-from tfstyle import errors, images, runtime, settings
+from tfstyle import errors, files, images, runtime, settings
 from tfstyle.cli import console, options
 
 __all__ = ["add_arguments", "run", "variants"]
@@ -98,7 +98,7 @@ def _report(output: str, labels: list[str], rows: list[list[dict[str, float]]]) 
                 [label, int(row["step"]), *(row.get(n, "") for n in ("loss", "content", "style", "seconds"))]
             )
     table = pathlib.Path(output).with_suffix(".csv")
-    images.atomic_write(table, buffer.getvalue().encode())
+    files.atomic_write(table, buffer.getvalue().encode())
     curves = pathlib.Path(output).with_name(f"{pathlib.Path(output).stem}-curves.png")
     lines = zip(labels, rows, strict=True)
     reports.plot_curves(
