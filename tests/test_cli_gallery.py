@@ -105,6 +105,13 @@ class TestCompare:
         assert second.exists()
         assert pathlib.Path("sheet.png").read_bytes() == sheet
 
+    def test_no_place_for_the_single_pictures(self, tiny, capsys):
+        pathlib.Path("sheet").write_text("in the way")
+        words = ("--vary", "seed=1", *SMALL, "--weights", tiny, "-o", "sheet.png")
+        assert tfstyle("compare", "photo.png", "painting.png", *words) == 2
+        assert "sheet: no place for the single pictures: File exists" in capsys.readouterr().err
+        assert set(os.listdir()) == {"photo.png", "painting.png", "sheet"}
+
     @pytest.mark.parametrize(
         ("words", "message"),
         [

@@ -246,6 +246,18 @@ class TestOddInput:
     def test_output(self, few, capsys, output, message):
         assert message in refused(capsys, *few, "-o", output)
 
+    @pytest.mark.parametrize("option", ["--output", "--log", "--plot", "--timelapse"])
+    def test_a_read_only_folder_is_found_before_the_work(self, capsys, monkeypatch, option):
+        pathlib.Path("locked").mkdir()
+        allowed = os.access
+        monkeypatch.setattr(
+            os, "access", lambda path, mode, **more: "locked" not in str(path) and allowed(path, mode, **more)
+        )
+        monkeypatch.setattr(runtime, "import_tensorflow", lambda: pytest.fail("the work has begun"))
+        name = {"--output": "out.png", "--log": "log.csv", "--plot": "plot.png", "--timelapse": "run.gif"}[option]
+        words = ["photo.png", "painting.png", "-o", "out.png", option, f"locked/{name}"]
+        assert "nothing can be written into" in refused(capsys, *words)
+
     def test_first_picture_as_output(self, few, capsys):
         images.save_image("first.png", runs.photo())
         assert "choose another name" in refused(capsys, *few, "--start", "first.png", "-o", "first.png")

@@ -68,6 +68,32 @@ def test_atomic_write_needs_a_folder_and_replaces_nothing_but_files(tmp_path: pa
     assert (tmp_path / "pipe").is_fifo()
 
 
+def test_what_cannot_be_written_is_refused_beforehand(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.check_folder(tmp_path / "file")
+    with pytest.raises(errors.InputError, match=r"there is no folder .*missing: make it first"):
+        files.check_folder(tmp_path / "missing" / "file")
+    with pytest.raises(errors.InputError, match="is not a file"):
+        files.check_folder(tmp_path)
+    # Root, as which tests may run, is let in everywhere: the answer is made up.
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path or mode != os.W_OK | os.X_OK)
+    with pytest.raises(
+        errors.InputError, match=rf"file: nothing can be written into {tmp_path}: choose another"
+    ) as caught:
+        files.check_folder(tmp_path / "file")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_refused_beforehand(tmp_path: pathlib.Path) -> None:
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(errors.InputError, match="nothing can be written into"):
+            files.check_folder(tmp_path / "file")
+    finally:
+        tmp_path.chmod(0o700)
+
+
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"], ids=["too long", "null byte"])
 def test_names_that_the_system_refuses(tmp_path: pathlib.Path, name: str) -> None:
     for write in (files.atomic_write, lambda path, _: files.digest(path)):

@@ -32,9 +32,12 @@ def check_folder(path: str | os.PathLike[str]) -> None:
     """Checks, before any work is done, that `atomic_write` could write here.
 
     Raises:
-        errors.InputError: The folder does not exist, or the name is taken by something that is no file.
+        errors.InputError: The folder does not exist or cannot be written into, or the name is taken by something that
+            is no file.
     """
-    _target(path)
+    folder = _target(path).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise errors.InputError(f"{path}: nothing can be written into {folder}: choose another folder for the result")
 
 
 def digest(path: str | os.PathLike[str]) -> str:

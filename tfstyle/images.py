@@ -194,7 +194,7 @@ def check_writable(path: str | os.PathLike[str]) -> None:
     """Checks, before any work is done, that `save_image` could write here.
 
     Raises:
-        errors.InputError: The suffix is not one of a picture, or the folder does not exist.
+        errors.InputError: The suffix is not one of a picture, or the folder is missing or cannot be written into.
     """
     _format(pathlib.Path(path).suffix, 100)
     files.check_folder(path)

@@ -107,7 +107,7 @@ def check_files(*, log: str | None = None, plot: str | None = None, timelapse: s
         timelapse: for `Timelapse`.
 
     Raises:
-        InputError: a folder that is not there, a suffix or a missing package.
+        InputError: a folder that is not there or cannot be written into, a suffix or a missing package.
     """
     for path in filter(None, (log, plot, timelapse)):
         files.check_folder(path)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle import checkpoints, errors, images, optimization, reports
+from tfstyle import checkpoints, errors, files, images, optimization, reports
 from tfstyle.cli import console, session
 
 __all__ = ["Entry", "complete"]
@@ -46,8 +46,7 @@ def complete(
         InputError: unusable input.
         KeyboardInterrupt: the user stopped it; what is done is kept.
     """
-    folder = pathlib.Path(output).with_suffix("")
-    folder.mkdir(exist_ok=True)
+    folder = _folder(output)
     pictures, rows = [], []
     for number, entry in enumerate(entries, start=1):
         picture, losses = _picture(entry, folder, f"{number}/{len(entries)} {entry.label}", resume=resume)
@@ -58,6 +57,16 @@ def complete(
     images.save_image(output, sheet)
     console.say(f"saved {output}, the single pictures in {folder}")
     return rows
+
+
+def _folder(output: str) -> pathlib.Path:
+    folder = pathlib.Path(output).with_suffix("")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise errors.InputError(f"{folder}: no place for the single pictures: {error.strerror}") from error
+    files.check_folder(folder / "picture.png")
+    return folder
 
 
 def _picture(entry: Entry, folder: pathlib.Path, title: str, *, resume: bool) -> tuple[np.ndarray, list]:
