@@ -1,6 +1,7 @@
 """What a user can choose: ranges, words, layers with weights."""
 
 import dataclasses
+import typing
 
 import pytest
 
@@ -27,6 +28,7 @@ def refusal(**changes: object) -> str:
         ("size", [0, 1, 4000]),
         ("style_scale", [0.05, 1, 20]),
         ("learning_rate", [0, 0.01, 50]),
+        ("seed", [0, 1, 2**31, 2**63 - 1]),
         ("threads", [0, 64]),
         ("iterations", [(), (1,), (60, 80)]),
         ("scales", [(), (256,), (128, 256, 512)]),
@@ -49,6 +51,7 @@ def test_accepts_what_lies_within_its_range(name, values):
         ("size", [-1]),
         ("style_scale", [0, 0.04, 21, -1, NAN]),
         ("learning_rate", [-0.1, NAN, INFINITE]),
+        ("seed", [-1, 2**63, 10**30]),
         ("threads", [-1]),
         ("iterations", [(0,), (5, -1)]),
         ("scales", [(0, 64), (-64,), (512, 256)]),
@@ -64,6 +67,23 @@ def test_refuses_what_lies_outside_and_says_what_was_got(name, values):
         assert message.startswith(name.replace("_", "-"))
         assert str(value) in message
         assert ": use " in message
+
+
+def float_fields() -> list[tuple[str, bool]]:
+    """Names, and whether there are several numbers."""
+    types = typing.get_type_hints(settings.Settings)
+    return [(name, kind is not float) for name, kind in types.items() if kind in (float, tuple[float, ...])]
+
+
+def test_the_fields_of_floats_are_found():
+    assert {("strength", False), ("variation_weight", False), ("style_weights", True)} <= set(float_fields())
+
+
+@pytest.mark.parametrize(("name", "several"), float_fields())
+@pytest.mark.parametrize("value", [NAN, INFINITE, -INFINITE])
+def test_no_number_is_nan_or_infinite(name, several, value):
+    given = (1.0, value) if several else value
+    assert refusal(**{name: given}).startswith(f"{name.replace('_', '-')} is {given}: use ")
 
 
 def chosen_fields() -> list[dataclasses.Field]:

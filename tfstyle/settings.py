@@ -8,6 +8,8 @@ from tfstyle import errors
 
 __all__ = ["Settings", "layer_weights", "option"]
 
+_LARGEST_SEED = 2**63 - 1  # TensorFlow's stateless generators take int64.
+
 
 def option(default: Any, text: str, *, choices: tuple[str, ...] = (), metavar: str = "") -> Any:
     """A dataclass field with what the command line needs to offer it.
@@ -76,6 +78,7 @@ class Settings:
         _require(self.size >= 0, "size", self.size, "1 or more pixels")
         _require(0.05 <= self.style_scale <= 20, "style-scale", self.style_scale, "0.05 to 20")
         _require(0 <= self.learning_rate < math.inf, "learning-rate", self.learning_rate, "a positive number")
+        _require(0 <= self.seed <= _LARGEST_SEED, "seed", self.seed, f"0 to {_LARGEST_SEED}")
         _require(self.threads >= 0, "threads", self.threads, "0 or more")
         _require(all(count > 0 for count in self.iterations), "iterations", self.iterations, "1 or more")
         _require(all(side > 0 for side in self.scales), "scales", self.scales, "1 or more pixels")
