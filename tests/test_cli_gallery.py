@@ -3,6 +3,7 @@
 import csv
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 import runs
 
 from tfstyle import errors, images, runtime, settings, shipped
-from tfstyle.cli import compare, main, options
+from tfstyle.cli import compare, console, main, options
 
 SMALL = ("--features", "compact", "--precision", "float32", "--scales", "48", "--iterations", "2")
 
@@ -186,6 +187,26 @@ class TestDemo:
         assert tfstyle("demo", "--size", "64", "-o", "demo.png") == 0
         assert max(images.load_image("demo.png").rgb.shape) == 64
         assert images.load_recipe("demo.png")["demo"] == "starry_night"
+
+    def test_resumes_its_own_run_and_starts_anew_beside_anothers(self, monkeypatch, capsys):
+        show, firsts = console.Progress.show, []
+
+        def shown(self, iterate):
+            show(self, iterate)
+            firsts.append(iterate.step)
+            if stop_at == iterate.step:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        monkeypatch.setattr(console.Progress, "show", shown)
+        words = ("demo", "--size", "32", "--resume", "-o", "demo.png")
+        stop_at = 5
+        assert tfstyle(*words) == 130
+        assert tfstyle(*words, "--style", "scream") == 130
+        assert firsts[6] == 0
+        stop_at, firsts = None, []
+        assert tfstyle(*words, "--style", "scream") == 0
+        assert firsts[0] == 5
+        assert set(os.listdir()) == {"photo.png", "painting.png", "demo.png"}
 
     def test_unknown_style(self, capsys):
         assert tfstyle("demo", "--style", "nobody", "-o", "demo.png") == 2

@@ -2,10 +2,9 @@
 
 import argparse
 import dataclasses
-import json
 
-from tfstyle import checkpoints, images, runtime, settings
-from tfstyle.cli import console
+from tfstyle import images, runtime, settings
+from tfstyle.cli import console, resumption
 
 __all__ = ["add_arguments", "run"]
 
@@ -37,8 +36,6 @@ def run(arguments: argparse.Namespace) -> None:
     run = optimization.Optimization(photo, [styles.load(arguments.style)], chosen)
     recipe = {"demo": arguments.style, "settings": dataclasses.asdict(chosen)}
     painting = session.Session(run, recipe, session.Outputs(arguments.output))
-    kept = checkpoints.load(arguments.output) if arguments.resume else None
-    if kept and kept[0] == json.loads(json.dumps(recipe)):
-        painting.resume(kept[1])
+    painting.resume(resumption.Interrupted(arguments.output, resume=arguments.resume).state(recipe))
     painting.complete("compact")
     console.say(f"saved {arguments.output}")

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle import checkpoints, errors, files, images, optimization, reports
-from tfstyle.cli import console, session
+from tfstyle import errors, files, images, optimization, reports
+from tfstyle.cli import console, resumption, session
 
 __all__ = ["Entry", "complete"]
 
@@ -75,9 +75,7 @@ def _picture(entry: Entry, folder: pathlib.Path, title: str, *, resume: bool) ->
     if resume and _finished(path, entry.recipe) and table.exists():
         return images.load_image(path).rgb, reports.History.read_csv(table).rows
     run = session.Session(entry.start(), entry.recipe, session.Outputs(str(path), log=str(table)))
-    kept = checkpoints.load(path) if resume else None
-    if kept and kept[0] == entry.recipe:
-        run.resume(kept[1])
+    run.resume(resumption.Interrupted(path, resume=resume).state(entry.recipe))
     return run.complete(title), reports.History.read_csv(table).rows
 
 

@@ -5,8 +5,8 @@ import pathlib
 import shlex
 from typing import TYPE_CHECKING
 
-from tfstyle import checkpoints, errors, images, reports, runtime
-from tfstyle.cli import console, options
+from tfstyle import errors, images, reports, runtime
+from tfstyle.cli import console, options, resumption
 
 if TYPE_CHECKING:
     from tfstyle import jobs
@@ -37,18 +37,14 @@ def run(arguments: argparse.Namespace) -> None:
     from tfstyle.cli import session
 
     outputs = session.Outputs.read(arguments)
-    kept = checkpoints.load(outputs.output) if arguments.resume else None
-    job = _job(arguments, kept[0] if kept else None)
+    interrupted = resumption.Interrupted(outputs.output, resume=arguments.resume)
+    job = _job(arguments, interrupted.recipe)
     _check_output(outputs.output, job)
-    if kept and kept[0] != job.recipe:
-        raise errors.InputError(
-            f"the interrupted run of {outputs.output} was another one: {_difference(kept[0], job.recipe)}"
-        )
+    state = interrupted.state(job.recipe, insist=True)
     photo = job.photo()
     painting = session.Session(job.start(photo), job.recipe, outputs, photo.alpha)
     painting.go_on = f"tfstyle optimize --resume -o {shlex.quote(outputs.output)}"
-    if kept:
-        painting.resume(kept[1])
+    painting.resume(state)
     painting.complete(job.chosen.features)
     console.say(f"saved {outputs.output}")
 
@@ -91,9 +87,3 @@ def _job(arguments: argparse.Namespace, recipe: dict | None) -> "jobs.Job":
     if recipe is None:
         raise errors.InputError(f"{arguments.output} has no interrupted run to resume: give CONTENT and STYLE")
     return jobs.from_recipe(recipe, options.given_settings(arguments))
-
-
-def _difference(kept: dict, asked: dict) -> str:
-    old, new = ({**each, **each["settings"]} for each in (kept, asked))
-    names = [name for name in old if name not in ("settings", "sha256") and old[name] != new.get(name)]
-    return "; ".join(f"{name} was {old[name]}, now {new.get(name)}" for name in names) or "its files have changed"

@@ -71,12 +71,17 @@ class Session:
         self._timelapse = reports.Timelapse(outputs.timelapse) if outputs.timelapse else None
         self._save_next_at = time.monotonic() + _SECONDS_BETWEEN_CHECKPOINTS
 
-    def resume(self, state: Mapping[str, np.ndarray]) -> None:
+    def resume(self, state: Mapping[str, np.ndarray] | None) -> None:
         """Goes back to a checkpoint.
+
+        Args:
+            state: from `resumption.Interrupted.state`; None to stay at the start.
 
         Raises:
             InputError: the checkpoint is not a whole one.
         """
+        if state is None:
+            return
         try:
             self._run.restore(dict(state))
             self._history.restore(state)
