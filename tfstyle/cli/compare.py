@@ -26,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="optimizer=adam,sgd,lbfgs  ratio=1e-2,1e-3,1e-4,1e-5 (alpha/beta)  features=vgg19,compact  "
         "layers=conv1_1,conv1_1+conv2_1 (of the style)  pooling=average,max  form=relative,gatys  strength=0.3,0.7 ...",
     )
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="contact sheet: .png, .jpg, .webp, .tiff")
-    parser.add_argument("--resume", action="store_true", help="keep what an interrupted run has finished")
+    options.add_sheet(parser)
     options.add_settings(parser)
 
 

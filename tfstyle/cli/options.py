@@ -8,7 +8,7 @@ from typing import Any
 
 from tfstyle import settings
 
-__all__ = ["add_outputs", "add_settings", "given_settings", "read_settings"]
+__all__ = ["add_outputs", "add_settings", "add_sheet", "given_settings", "parse", "read_settings"]
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +43,12 @@ def add_settings(parser: argparse.ArgumentParser, left_out: tuple[str, ...] = ()
             help=(about["help"] + default).replace("%", "%%"),
             **keywords,
         )
+
+
+def add_sheet(parser: argparse.ArgumentParser) -> None:
+    """Adds what every series that ends on a contact sheet is told."""
+    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="contact sheet: .png, .jpg, .webp, .tiff")
+    parser.add_argument("--resume", action="store_true", help="keep what an interrupted run has finished")
 
 
 def read_settings(arguments: argparse.Namespace) -> settings.Settings:

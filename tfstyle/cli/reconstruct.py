@@ -28,8 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="one picture each; NAME+NAME for several layers at once; default: as in the paper's figure",
     )
-    parser.add_argument("-o", "--output", metavar="OUT", required=True, help="contact sheet: .png, .jpg, .webp, .tiff")
-    parser.add_argument("--resume", action="store_true", help="keep what an interrupted run has finished")
+    options.add_sheet(parser)
     options.add_settings(parser, left_out=_LEFT_OUT)
     parser.set_defaults(start="noise")
 
