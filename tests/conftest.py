@@ -9,8 +9,9 @@ import sys
 import drawn
 import numpy as np
 import pytest
+import runs
 
-from tfstyle import runtime
+from tfstyle import images, runtime
 
 _USES_TENSORFLOW = re.compile(r"^(?:import|from) (?:keras|tensorflow)\b", re.MULTILINE)
 _WIDTHS = {"1": 4, "2": 6, "3": 8, "4": 12, "5": 16}
@@ -45,6 +46,22 @@ def tiny_weights() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
+def tiny(tiny_weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The file of `tiny_weights`, for `runs.chosen` and --weights."""
+    runtime.import_tensorflow()
+    return runs.weights_file(tmp_path_factory.mktemp("weights"), tiny_weights)
+
+
+@pytest.fixture
+def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    """The current folder, with photo.png and painting.png."""
+    monkeypatch.chdir(tmp_path)
+    images.save_image("photo.png", runs.photo())
+    images.save_image("painting.png", runs.painting())
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
 def photo() -> np.ndarray:
     """A smooth picture, `[1, 40, 56, 3]`, float32, 0..255."""
     return drawn.photo(40, 56, seed=1)[None].astype(np.float32)
@@ -53,19 +70,7 @@ def photo() -> np.ndarray:
 @pytest.fixture(scope="session")
 def painting() -> np.ndarray:
     """A picture full of strokes, of another size: `[1, 48, 44, 3]`, float32, 0..255."""
-    return drawn_painting(48, 44, seed=2)
-
-
-def drawn_painting(height: int, width: int, seed: int) -> np.ndarray:
-    """Waves in three directions over a smooth picture, `[1, height, width, 3]`, float32, 0..255."""
-    generator = np.random.default_rng(seed)
-    rows, columns = np.mgrid[:height, :width]
-    image = drawn.photo(height, width, seed).astype(np.float64)
-    for _ in range(3):
-        angle, period = generator.uniform(0, np.pi), generator.uniform(3, 9)
-        wave = np.sin(2 * np.pi / period * (np.cos(angle) * rows + np.sin(angle) * columns))
-        image += wave[..., None] * generator.uniform(-50, 50, 3)
-    return np.clip(image, 0, 255)[None].astype(np.float32)
+    return drawn.painting(48, 44, seed=2)
 
 
 def _path_from(variable: str) -> pathlib.Path:

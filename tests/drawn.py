@@ -18,6 +18,18 @@ def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
 
 
+def painting(height: int, width: int, seed: int) -> np.ndarray:
+    """Waves in three directions over a smooth picture, `[1, height, width, 3]`, float32, 0..255."""
+    generator = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    image = photo(height, width, seed).astype(np.float64)
+    for _ in range(3):
+        angle, period = generator.uniform(0, np.pi), generator.uniform(3, 9)
+        wave = np.sin(2 * np.pi / period * (np.cos(angle) * rows + np.sin(angle) * columns))
+        image += wave[..., None] * generator.uniform(-50, 50, 3)
+    return np.clip(image, 0, 255)[None].astype(np.float32)
+
+
 def corners(height: int = 16, width: int = 32) -> np.ndarray:
     """Four quarters: red, green / blue, white; so that every turn and mirror image can be told."""
     image = np.empty((height, width, 3), np.uint8)

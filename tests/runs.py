@@ -4,11 +4,11 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-import conftest
 import drawn
 import numpy as np
 
 from tfstyle import images, settings
+from tfstyle.cli import main
 
 TWO_SCALES = {"scales": (24, 48), "iterations": (2, 3)}
 
@@ -18,7 +18,7 @@ def photo(height: int = 36, width: int = 48, seed: int = 1) -> images.Photo:
 
 
 def painting(height: int = 44, width: int = 40, seed: int = 2) -> images.Photo:
-    return images.Photo(conftest.drawn_painting(height, width, seed)[0])
+    return images.Photo(drawn.painting(height, width, seed)[0])
 
 
 def weights_file(folder: pathlib.Path, weights: Mapping[str, np.ndarray]) -> str:
@@ -33,3 +33,11 @@ def chosen(weights: str, **changes: Any) -> settings.Settings:
     network = {"features": "compact", "weights": weights, "precision": "float32"}
     layers = {"content_layers": "conv2_2", "style_layers": "conv1_1,conv2_1"}
     return settings.Settings(**{**network, **layers, "scales": (48,), "iterations": (3,), **changes})
+
+
+def command(*words: str) -> object:
+    """Runs ``tfstyle`` with these words in this process; returns its exit code."""
+    try:
+        return main._run(main._parse(["tfstyle", *words]))
+    except SystemExit as exit_:
+        return exit_.code

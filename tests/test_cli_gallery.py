@@ -11,30 +11,12 @@ import numpy as np
 import pytest
 import runs
 
-from tfstyle import errors, images, runtime, settings, shipped
-from tfstyle.cli import compare, console, main, options
+from tfstyle import errors, images, settings, shipped
+from tfstyle.cli import compare, console, options
+
+pytestmark = pytest.mark.usefixtures("folder")
 
 SMALL = ("--features", "compact", "--precision", "float32", "--scales", "48", "--iterations", "2")
-
-
-@pytest.fixture(scope="module")
-def tiny(tiny_weights, tmp_path_factory):
-    runtime.import_tensorflow()
-    return runs.weights_file(tmp_path_factory.mktemp("weights"), tiny_weights)
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    images.save_image("photo.png", runs.photo())
-    images.save_image("painting.png", runs.painting())
-
-
-def tfstyle(*words):
-    try:
-        return main._run(main._parse(["tfstyle", *words]))
-    except SystemExit as exit_:
-        return exit_.code
 
 
 class TestVariants:
@@ -78,7 +60,7 @@ class TestVariants:
 class TestCompare:
     def test_sheet_pictures_curves_and_table(self, tiny, capsys):
         words = ("--vary", "optimizer=adam,lbfgs", *SMALL, "--weights", tiny, "-o", "sheet.png")
-        assert tfstyle("compare", "photo.png", "painting.png", *words) == 0
+        assert runs.command("compare", "photo.png", "painting.png", *words) == 0
         assert sorted(os.listdir("sheet")) == [
             *("optimizer-adam.csv", "optimizer-adam.png", "optimizer-lbfgs.csv", "optimizer-lbfgs.png")
         ]
@@ -97,11 +79,11 @@ class TestCompare:
 
     def test_resuming_keeps_what_is_finished(self, tiny):
         words = ("--vary", "seed=1,2", "--start", "noise", *SMALL, "--weights", tiny, "-o", "sheet.png", "--resume")
-        assert tfstyle("compare", "photo.png", "painting.png", *words) == 0
+        assert runs.command("compare", "photo.png", "painting.png", *words) == 0
         first, second = (pathlib.Path(f"sheet/seed-{seed}.png") for seed in (1, 2))
         kept, sheet = first.stat().st_mtime_ns, pathlib.Path("sheet.png").read_bytes()
         second.unlink()
-        assert tfstyle("compare", "photo.png", "painting.png", *words) == 0
+        assert runs.command("compare", "photo.png", "painting.png", *words) == 0
         assert first.stat().st_mtime_ns == kept
         assert second.exists()
         assert pathlib.Path("sheet.png").read_bytes() == sheet
@@ -109,7 +91,7 @@ class TestCompare:
     def test_no_place_for_the_single_pictures(self, tiny, capsys):
         pathlib.Path("sheet").write_text("in the way")
         words = ("--vary", "seed=1", *SMALL, "--weights", tiny, "-o", "sheet.png")
-        assert tfstyle("compare", "photo.png", "painting.png", *words) == 2
+        assert runs.command("compare", "photo.png", "painting.png", *words) == 2
         assert "sheet: no place for the single pictures: File exists" in capsys.readouterr().err
         assert set(os.listdir()) == {"photo.png", "painting.png", "sheet"}
 
@@ -122,7 +104,7 @@ class TestCompare:
         ],
     )
     def test_bad_input(self, words, message, capsys):
-        assert tfstyle("compare", *words) == 2
+        assert runs.command("compare", *words) == 2
         said = capsys.readouterr().err
         assert said.count("\n") == 1
         assert message in said
@@ -139,7 +121,7 @@ class TestReconstruct:
         ],
     )
     def test_a_picture_per_layer(self, words, pictures, tiny):
-        assert tfstyle("reconstruct", "photo.png", *words, *SMALL, "--weights", tiny, "-o", "out.png") == 0
+        assert runs.command("reconstruct", "photo.png", *words, *SMALL, "--weights", tiny, "-o", "out.png") == 0
         assert sorted(name for name in os.listdir("out") if name.endswith(".png")) == pictures
         for name in pictures:
             assert images.load_image(f"out/{name}").rgb.shape == (36, 48, 3)
@@ -148,22 +130,22 @@ class TestReconstruct:
         several = {"content": 5, "style": 5}
         for of, count in several.items():
             words = ("--features", "compact", "--scales", "48", "--iterations", "1", "-o", f"{of}.png")
-            assert tfstyle("reconstruct", "photo.png", "--of", of, *words) == 0
+            assert runs.command("reconstruct", "photo.png", "--of", of, *words) == 0
             assert len([name for name in os.listdir(of) if name.endswith(".png")]) == count
         assert "conv1_1-conv2_1.png" in os.listdir("style")
 
     def test_pixels_come_back_from_noise(self, tiny):
         words = ("--of", "pixels", "--scales", "48", "--iterations", "30", "-o", "out.png")
-        assert tfstyle("reconstruct", "photo.png", *words) == 0
+        assert runs.command("reconstruct", "photo.png", *words) == 0
         assert np.abs(images.load_image("out/pixels.png").rgb - runs.photo().rgb).max() < 3
 
     def test_unknown_layer(self, tiny, capsys):
         words = ("--of", "content", "--layer", "conv9_9", *SMALL, "--weights", tiny, "-o", "out.png")
-        assert tfstyle("reconstruct", "photo.png", *words) == 2
+        assert runs.command("reconstruct", "photo.png", *words) == 2
         assert "conv9_9" in capsys.readouterr().err
 
     def test_settings_that_mean_nothing_here_are_not_offered(self, capsys):
-        assert tfstyle("reconstruct", "photo.png", "--of", "pixels", "-o", "o.png", "--strength", "0.5") == 2
+        assert runs.command("reconstruct", "photo.png", "--of", "pixels", "-o", "o.png", "--strength", "0.5") == 2
         assert "--strength" in capsys.readouterr().err
 
 
@@ -184,7 +166,7 @@ class TestStyles:
 
 class TestDemo:
     def test_paints_without_any_file(self):
-        assert tfstyle("demo", "--size", "64", "-o", "demo.png") == 0
+        assert runs.command("demo", "--size", "64", "-o", "demo.png") == 0
         assert max(images.load_image("demo.png").rgb.shape) == 64
         assert images.load_recipe("demo.png")["demo"] == "starry_night"
 
@@ -200,16 +182,16 @@ class TestDemo:
         monkeypatch.setattr(console.Progress, "show", shown)
         words = ("demo", "--size", "32", "--resume", "-o", "demo.png")
         stop_at = 5
-        assert tfstyle(*words) == 130
-        assert tfstyle(*words, "--style", "scream") == 130
+        assert runs.command(*words) == 130
+        assert runs.command(*words, "--style", "scream") == 130
         assert firsts[6] == 0
         stop_at, firsts = None, []
-        assert tfstyle(*words, "--style", "scream") == 0
+        assert runs.command(*words, "--style", "scream") == 0
         assert firsts[0] == 5
         assert set(os.listdir()) == {"photo.png", "painting.png", "demo.png"}
 
     def test_unknown_style(self, capsys):
-        assert tfstyle("demo", "--style", "nobody", "-o", "demo.png") == 2
+        assert runs.command("demo", "--style", "nobody", "-o", "demo.png") == 2
         assert "starry_night" in capsys.readouterr().err
 
 

@@ -14,24 +14,11 @@ import runs
 from PIL import Image, ImageSequence
 
 from tfstyle import checkpoints, errors, files, images, runtime, settings
-from tfstyle.cli import console, main
+from tfstyle.cli import console
+
+pytestmark = pytest.mark.usefixtures("folder")
 
 COMMAND = [sys.executable, "-m", "tfstyle.cli.main"]
-
-
-@pytest.fixture(scope="module")
-def tiny(tiny_weights, tmp_path_factory):
-    runtime.import_tensorflow()
-    return runs.weights_file(tmp_path_factory.mktemp("weights"), tiny_weights)
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    """The current folder, with photo.png and painting.png."""
-    monkeypatch.chdir(tmp_path)
-    images.save_image("photo.png", runs.photo())
-    images.save_image("painting.png", runs.painting())
-    return tmp_path
 
 
 @pytest.fixture
@@ -60,11 +47,7 @@ def arguments(chosen, *inputs):
 
 
 def tfstyle(*words):
-    """Runs the command in this process; returns its exit code."""
-    try:
-        return main._run(main._parse(["tfstyle", "optimize", *words]))
-    except SystemExit as exit_:
-        return exit_.code
+    return runs.command("optimize", *words)
 
 
 def left():

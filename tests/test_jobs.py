@@ -10,20 +10,6 @@ import tfstyle
 from tfstyle import errors, files, images, jobs, runtime, settings, shipped, styles
 
 
-@pytest.fixture(scope="module")
-def tiny(tiny_weights, tmp_path_factory):
-    return runs.weights_file(tmp_path_factory.mktemp("weights"), tiny_weights)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """The current folder, with photo.png and painting.png."""
-    monkeypatch.chdir(tmp_path)
-    images.save_image("photo.png", runs.photo())
-    images.save_image("painting.png", runs.painting())
-    return tmp_path
-
-
 def through_a_picture(job):
     images.save_image("out.png", np.zeros((4, 4, 3)), recipe=job.recipe)
     return images.load_recipe("out.png")

@@ -12,7 +12,6 @@ import pytest
 import runs
 
 from tfstyle import checkpoints, images
-from tfstyle.cli import main
 
 # The command, with a checkpoint after every step: a quarter of the kills then hit one that is being written.
 _WRAPPER = """
@@ -79,5 +78,5 @@ def test_ten_kills(tmp_path, monkeypatch):
     assert last.wait(timeout=300) == 0, last.stderr.read()
     last.stderr.close()
     assert set(os.listdir()) == {"photo.png", "painting.png", "out.png"}
-    assert main._run(main._parse(["tfstyle", "optimize", *_RUN, "-o", "whole.png"])) == 0
+    assert runs.command("optimize", *_RUN, "-o", "whole.png") == 0
     assert pathlib.Path("out.png").read_bytes() == pathlib.Path("whole.png").read_bytes()

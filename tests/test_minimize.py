@@ -10,7 +10,6 @@ import pytest
 import reference
 import scipy.optimize
 import tensorflow as tf
-from conftest import drawn_painting
 
 from tfstyle import features, minimize, perceptual, weights
 
@@ -438,6 +437,6 @@ def our_last(objective: minimize.Objective, image: np.ndarray) -> float:
 @pytest.mark.parametrize("pair", range(5))
 def test_as_low_as_scipy_with_as_many_gradients(network, pair):
     photo = drawn.photo(HEIGHT, WIDTH, seed=10 + pair)[None].astype(np.float32)
-    objective = style_transfer(network, photo, drawn_painting(HEIGHT + 8, WIDTH - 8, seed=20 + pair))
+    objective = style_transfer(network, photo, drawn.painting(HEIGHT + 8, WIDTH - 8, seed=20 + pair))
     ours, theirs = our_last(objective, photo), scipys_best(objective, photo)
     assert ours <= 1.01 * theirs

@@ -17,11 +17,6 @@ DEFAULT_LAYERS = {"content_layers": "", "style_layers": ""}
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_weights, tmp_path_factory):
-    return runs.weights_file(tmp_path_factory.mktemp("weights"), tiny_weights)
-
-
-@pytest.fixture(scope="module")
 def model(tiny_weights):
     spec = features.NETWORKS["compact"]
     return features.build("compact", [*spec.content_layers, *spec.style_layers], tiny_weights)
