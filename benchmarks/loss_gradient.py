@@ -33,7 +33,7 @@ def ours(network: str, precision: str, height: int, width: int) -> Callable[[], 
     import numpy as np
     import tensorflow as tf
 
-    from tfstyle import features, optimization, perceptual, planning, settings, weights
+    from tfstyle import features, perceptual, planning, problem, settings, weights
 
     loaded = weights.load(network) if network == "compact" else weights.random(network)
     model = features.build(network, _LAYERS, loaded, dtype=precision)
@@ -43,7 +43,7 @@ def ours(network: str, precision: str, height: int, width: int) -> Callable[[], 
     content = perceptual.content_targets(model, other, list(objective.content))
     grams = perceptual.style_grams(model, other, list(objective.style))
     loss = perceptual.PerceptualLoss(model, objective, content, grams)
-    evaluate = optimization.evaluator(loss, image.shape)
+    evaluate = problem.evaluator(loss, image.shape)
     return lambda: float(evaluate(image)[0])
 
 

@@ -25,6 +25,7 @@ from tfstyle import (  # noqa: E402
     optimization,
     perceptual,
     planning,
+    problem,
     settings,
     styles,
     weights,
@@ -39,7 +40,7 @@ def plain_loss(photo: images.Photo, painting: styles.Painting, size: int) -> tup
     image = images.resize(photo, *images.fit_size(*photo.size, size)).rgb[None]
     content = perceptual.content_targets(model, tf.constant(image), list(objective.content))
     grams = painting.grams(model, size, list(objective.style))
-    return optimization.evaluator(perceptual.PerceptualLoss(model, objective, content, grams), image.shape), image
+    return problem.evaluator(perceptual.PerceptualLoss(model, objective, content, grams), image.shape), image
 
 
 def reference(evaluate: minimize.Objective, image: np.ndarray, evaluations: int) -> tuple[float, float]:

@@ -36,6 +36,7 @@ ORDER = [
     "shipped",
     "styles",
     "planning",
+    "problem",
     "optimization",
     "reports",
     "jobs",
@@ -43,7 +44,7 @@ ORDER = [
 ]
 # Those that load Keras or TensorFlow when they are imported; all others are imported in a moment.
 HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "planning", "optimization", "jobs"}
-HEAVY |= {"cli.gallery", "cli.session"}
+HEAVY |= {"problem", "cli.gallery", "cli.session"}
 # Backend-neutral: training runs on whatever backend Keras has.
 KERAS_ONLY = {"losses", "layers", "features", "perceptual"}
 FRAMEWORKS = {"keras", "tensorflow", "tensorflow_datasets"}

@@ -63,7 +63,7 @@ class TestPrepare:
         job = jobs.prepare("photo.png", ["painting.png"], runs.chosen(tiny))
         run = job.start(job.photo())
         assert run.settings == job.chosen
-        assert isinstance(run.styles[0], styles.Painting)
+        assert isinstance(run.problem.styles[0], styles.Painting)
         assert isinstance(next(iter(run)).image, np.ndarray)
         assert tf.executing_eagerly()
 

@@ -11,7 +11,7 @@ import runs
 import tensorflow as tf
 from PIL import Image
 
-from tfstyle import errors, features, images, minimize, optimization, planning, settings, styles, weights
+from tfstyle import errors, features, images, minimize, optimization, planning, problem, settings, styles, weights
 
 DEFAULT_LAYERS = {"content_layers": "", "style_layers": ""}
 
@@ -89,7 +89,7 @@ class TestStrength:
 
     def test_one_is_style_alone(self, tiny):
         run = made(tiny, strength=1.0)
-        assert not run.objective.content
+        assert not run.problem.objective.content
         *_, last = run
         assert {name.partition("/")[0] for name in last.terms} == {"style", "variation"}
 
@@ -110,36 +110,6 @@ class TestStrength:
 
 
 class TestStart:
-    def first(self, tiny, **changes):
-        return next(iter(made(tiny, **changes))).image
-
-    def test_photo(self, tiny):
-        expected = images.resize(runs.photo(), 36, 48).rgb
-        np.testing.assert_array_equal(self.first(tiny), expected)
-
-    def test_noise_depends_on_the_seed_alone(self, tiny):
-        first = self.first(tiny, start="noise", seed=1)
-        np.testing.assert_array_equal(first, self.first(tiny, start="noise", seed=1, strength=0.9))
-        assert np.abs(first - self.first(tiny, start="noise", seed=2)).mean() > 20
-        assert first.min() >= 0
-        assert first.max() <= 255
-        assert first.mean() == pytest.approx(127.5, abs=5)
-        assert first.std() == pytest.approx(56, abs=5)  # of a normal cut off at two deviations of 63.75
-
-    def test_style(self, tiny):
-        expected = images.resize(runs.painting(), 36, 48).rgb
-        np.testing.assert_array_equal(self.first(tiny, start="style"), expected)
-
-    def test_file(self, tiny, tmp_path):
-        path = tmp_path / "first.png"
-        images.save_image(path, runs.photo(50, 70, seed=8))
-        expected = images.resize(images.load_image(path), 36, 48).rgb
-        np.testing.assert_array_equal(self.first(tiny, start=str(path)), expected)
-
-    def test_file_that_is_not_there(self, tiny):
-        with pytest.raises(errors.InputError, match=r"nowhere\.png"):
-            self.first(tiny, start="nowhere.png")
-
     @pytest.mark.parametrize("start", ["photo", "noise", "style"])
     def test_each_ends_within_bounds_at_full_size(self, tiny, start):
         image = finished(tiny, start=start)
@@ -275,7 +245,7 @@ class TestStyles:
     def test_match_colors_recolours_the_painting(self, tiny):
         photo = images.Photo(runs.photo().rgb * 0.3 + np.array([100, 20, 60], np.float32))
         run = made(tiny, photo=photo, keep_colors="match")
-        recolored = run.styles[0].photo.rgb
+        recolored = run.problem.styles[0].photo.rgb
         np.testing.assert_allclose(recolored.mean((0, 1)), photo.rgb.mean((0, 1)), atol=2)
         assert np.abs(runs.painting().rgb.mean((0, 1)) - photo.rgb.mean((0, 1))).max() > 20
 
@@ -324,14 +294,14 @@ class TestIterates:
         assert second.remaining == pytest.approx(3)
 
     def test_preparing_a_scale_does_not_count_for_every_step(self, tiny, monkeypatch):
-        seconds, prepare = [0.0], optimization.evaluator
+        seconds, prepare = [0.0], problem.evaluator
 
         def slow(*inputs):
             seconds[0] += 100.0
             return prepare(*inputs)
 
         monkeypatch.setattr(optimization.time, "monotonic", lambda: seconds[0])
-        monkeypatch.setattr(optimization, "evaluator", slow)
+        monkeypatch.setattr(problem, "evaluator", slow)
         assert [each.remaining for each in made(tiny, **runs.TWO_SCALES)][1:] == [0] * 5
 
     def test_images_of_earlier_iterates_stay(self, tiny):

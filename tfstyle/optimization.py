@@ -9,20 +9,12 @@ import pathlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from tfstyle import color, errors, features, images, minimize, perceptual, planning, runtime, settings, styles, weights
+from tfstyle import errors, images, minimize, perceptual, planning, problem, runtime, settings, styles
 
-__all__ = [
-    "BrokenLoss",
-    "Iterate",
-    "Optimization",
-    "evaluator",
-    "optimize",
-    "reconstruct",
-]
+__all__ = ["BrokenLoss", "Iterate", "Optimization", "optimize", "reconstruct"]
 
 
 class BrokenLoss(errors.InputError):
@@ -93,19 +85,8 @@ class Optimization:
         objective: perceptual.Objective | None = None,
     ) -> None:
         runtime.set_threads(chosen.threads)
-        self.photo, self.settings = photo, chosen
-        self.network = planning.choose_network(chosen)
-        warm_up = objective is None
-        self.objective = objective or planning.objective_for(self.network, chosen)
-        planning.check_task(self.objective, len(style), chosen)
-        self.styles = [each.recolored(photo) for each in style] if chosen.keep_colors == "match" else list(style)
-        warm_up = warm_up and planning.can_warm_up(self.network, self.objective, chosen)
-        network = self.network if self.objective.layers else ""
-        self.scales = planning.plan(*photo.size, chosen, network, warm_up=warm_up)
-        self.models = {scale.network: self._load(scale.network) for scale in self.scales if self.objective.layers}
-        for model in self.models.values():
-            planning.check_memory(model, self.scales[-1], chosen)
-            planning.check_paintings(model, self.scales[-1], chosen, self.styles)
+        self.settings, self.problem = chosen, problem.Problem(photo, style, chosen, objective)
+        self.scales = self.problem.scales
         self._level, self._step, self._total = 0, 0, sum(scale.steps for scale in self.scales)
         self._stepping = 0.0  # Seconds.
         self._minimizer: minimize.Minimizer | None = None
@@ -121,7 +102,7 @@ class Optimization:
         """
         begun, done_before, self._stepping = time.monotonic(), self._work(), 0.0
         if self._minimizer is None:
-            self._minimizer = self._enter(0, self._first_image())
+            self._minimizer = self._enter(0, self.problem.first_image())
         yield self._iterate(begun, done_before)
         while self._advance():
             yield self._iterate(begun, done_before)
@@ -141,24 +122,6 @@ class Optimization:
             self._minimizer.restore(state)
             self._minimizer.converged = bool(state["converged"])
 
-    def loss_at(self, scale: planning.Scale) -> minimize.Objective:
-        """The function that is minimised at a scale.
-
-        Args:
-            scale: one of `scales`.
-
-        Returns:
-            From ``[1, height, width, 3]``, 0..255, to total loss, gradient, terms.
-        """
-        return evaluator(self._loss(scale), tf.TensorShape((1, scale.height, scale.width, 3)))
-
-    def _load(self, network: str) -> keras.Model:
-        chosen, layers = self.settings, self.objective.layers
-        file = chosen.weights if network == self.network else ""
-        loaded = weights.load(network, file or None, features.needed(network, layers))
-        dtype = runtime.resolve_precision(chosen.precision)
-        return features.build(network, layers, loaded, pooling=chosen.pooling, dtype=dtype)
-
     def _advance(self) -> bool:
         """One step; changes to the next scale when this one is done."""
         minimizer, boundary = self._minimizer, sum(scale.steps for scale in self.scales[: self._level + 1])
@@ -167,62 +130,21 @@ class Optimization:
             if self._level + 1 == len(self.scales):
                 return False
             self._step = boundary
-            self._minimizer = minimizer = self._enter(self._level + 1, self._carry_over(minimizer.image))
+            start = self.problem.carry_over(minimizer.image, *self.scales[self._level : self._level + 2])
+            self._minimizer = minimizer = self._enter(self._level + 1, start)
         previous, begun = minimizer.image, time.monotonic()
         minimizer.step()
         self._stepping += time.monotonic() - begun
         self._step += 1
         broken = perceptual.first_broken({**_numbers(minimizer.extras), "the total": minimizer.loss})
         if broken:
-            raise BrokenLoss(broken, self._finished(previous))
+            raise BrokenLoss(broken, self.problem.finished(previous))
         return True
 
     def _enter(self, level: int, start: tf.Tensor) -> minimize.Minimizer:
         self._level = level
-        return minimize.create(
-            self.settings.optimizer, self.loss_at(self.scales[level]), start, self.settings.learning_rate
-        )
-
-    def _loss(self, scale: planning.Scale) -> perceptual.PerceptualLoss:
-        photo, objective, model = self._photo_at(scale), self.objective, self.models.get(scale.network)
-        content: perceptual.Tensors = {}
-        if objective.content:
-            content = _content_targets(model, photo, list(objective.content))
-        grams: perceptual.Tensors = self._grams(model, max(scale.height, scale.width)) if objective.style else {}
-        return perceptual.PerceptualLoss(model, objective, content, grams, photo)
-
-    def _grams(self, model: keras.Model, long_side: int) -> perceptual.Tensors:
-        chosen, layers = self.settings, list(self.objective.style)
-        size = max(1, round(long_side * chosen.style_scale))
-        each = [style.grams(model, size, layers, chosen.pooling) for style in self.styles]
-        return perceptual.blend(each, chosen.style_weights or [1.0] * len(each))
-
-    def _photo_at(self, scale: planning.Scale) -> tf.Tensor:
-        return _sized(self.photo, scale)
-
-    def _first_image(self) -> tf.Tensor:
-        scale, chosen = self.scales[0], self.settings
-        match chosen.start:
-            case "photo":
-                return self._photo_at(scale)
-            case "noise":  # Truncated at two deviations, that is at 0 and 255.
-                shape = self._photo_at(scale).shape
-                return tf.random.stateless_truncated_normal(shape, (chosen.seed, 0), 127.5, 63.75)
-            case "style":
-                picture = _first_painting(self.styles)
-            case path:
-                picture = images.load_image(path)
-        return _sized(picture, scale)
-
-    def _carry_over(self, image: tf.Tensor) -> tf.Tensor:
-        """Enlarges a finished scale's picture to the next; from the photo, only what was changed of it is enlarged."""
-        coarse, fine = self.scales[self._level], self.scales[self._level + 1]
-        if (coarse.height, coarse.width) == (fine.height, fine.width):
-            return image
-        enlarged = _enlarge(image, fine)
-        if self.settings.start == "photo":  # In this order, an unchanged photo stays the photo to the last bit.
-            enlarged = self._photo_at(fine) + (enlarged - _enlarge(self._photo_at(coarse), fine))
-        return enlarged
+        evaluate = self.problem.loss_at(self.scales[level])
+        return minimize.create(self.settings.optimizer, evaluate, start, self.settings.learning_rate)
 
     def _iterate(self, begun: float, done_before: float) -> Iterate:
         minimizer, scale = self._minimizer, self.scales[self._level]
@@ -231,10 +153,10 @@ class Optimization:
         done, total = self._work(), sum(each.steps * each.cost for each in self.scales)
         # From the steps alone: a scale's preparation, seconds, comes once and would count for every step.
         remaining = self._stepping * (total - done) / (done - done_before) if done > done_before else float("nan")
-        losses, image = perceptual.summary(terms, self.objective), minimizer.image
+        losses, image = perceptual.summary(terms, self.problem.objective), minimizer.image
         counts = (minimizer.evaluations, seconds, remaining)
         return Iterate(
-            self._step, self._total, scale, minimizer.loss, losses, terms, *counts, lambda: self._finished(image)
+            self._step, self._total, scale, minimizer.loss, losses, terms, *counts, lambda: self.problem.finished(image)
         )
 
     def _work(self) -> float:
@@ -244,13 +166,6 @@ class Optimization:
             work += min(left, scale.steps) * scale.cost
             left -= min(left, scale.steps)
         return work
-
-    def _finished(self, image: tf.Tensor) -> np.ndarray:
-        rgb = image.numpy()[0]
-        if self.settings.keep_colors == "no":
-            return rgb
-        photo = images.resize(self.photo, *rgb.shape[:2])
-        return color.keep_luminance(rgb, photo.rgb) if self.settings.keep_colors == "luminance" else rgb
 
 
 def optimize(
@@ -314,40 +229,5 @@ def reconstruct(
     yield from Optimization(photo, [styles.Painting(photo)], chosen, objective)
 
 
-def _sized(photo: images.Photo, scale: planning.Scale) -> tf.Tensor:
-    return tf.constant(images.resize(photo, scale.height, scale.width).rgb[None])
-
-
-def _enlarge(image: tf.Tensor, scale: planning.Scale) -> tf.Tensor:
-    return _sized(images.Photo(image.numpy()[0]), scale)
-
-
-def _content_targets(model: keras.Model, photo: tf.Tensor, layers: list[str]) -> perceptual.Tensors:
-    """Computed as a graph, as the loss is: one by one, bfloat16 operations round otherwise (the photo had a loss)."""
-    targets = tf.function(lambda image: perceptual.content_targets(model, image, layers))
-    return targets.get_concrete_function(photo)(photo)
-
-
-def evaluator(loss: perceptual.PerceptualLoss, shape: tf.TensorShape) -> minimize.Objective:
-    """The loss, its gradient and its terms, as one graph."""
-
-    @tf.function
-    def evaluate(image: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, dict[str, tf.Tensor]]:
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            terms = loss.terms(image)
-            total = tf.convert_to_tensor(loss.total(terms), tf.float32)
-        return total, tape.gradient(total, image), terms
-
-    return evaluate.get_concrete_function(tf.TensorSpec(shape))  # Else TensorFlow warns of the many short runs' graphs.
-
-
 def _numbers(terms: dict[str, tf.Tensor]) -> dict[str, float]:
     return {name: float(value) for name, value in terms.items()}
-
-
-def _first_painting(available: Sequence[styles.Style]) -> images.Photo:
-    for style in available:
-        if isinstance(style, styles.Painting):
-            return style.photo
-    raise errors.InputError("--start style needs a painting's file: stored styles hold no picture")
