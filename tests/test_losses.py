@@ -147,7 +147,7 @@ def test_gram_of_large_bfloat16_features_stays_finite():
 CONTENT = {
     "gatys": lambda f, p: np.sum((f - p) ** 2) / 2,
     "mean": lambda f, p: np.sum((f - p) ** 2) / f.size,
-    "relative": lambda f, p: np.sum((f - p) ** 2) / np.sum(p**2),
+    "relative": lambda f, p: np.mean(np.sum((f - p) ** 2, (1, 2, 3)) / np.sum(p**2, (1, 2, 3))),
 }
 
 
@@ -199,7 +199,7 @@ def course_style(features: np.ndarray, painting: np.ndarray) -> float:
 
 def relative_style(features: np.ndarray, painting: np.ndarray) -> float:
     g, a = reference.gram(features), reference.gram(painting)
-    return np.mean((g - a) ** 2) / np.mean(a**2)
+    return np.mean(np.mean((g - a) ** 2, (1, 2)) / np.mean(a**2, (1, 2)))
 
 
 STYLE = {"gatys": gatys_style, "mean": course_style, "relative": relative_style}

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfstyle import errors
+from tfstyle import errors, features, weights
 from train import compact, compact_fit, compact_images, compact_walk
 
 
@@ -196,6 +196,16 @@ class TestWalk:
         patch = padded[2, row : row + 3, column : column + 3]
         expected = np.einsum("hwi,hwio->o", patch, network["conv1_1/kernel"]) + network["conv1_1/bias"]
         np.testing.assert_allclose(samples.truth["conv1_1"][2, 5], expected, rtol=1e-3, atol=1e-2)
+
+    def test_borders_are_those_of_the_networks_in_use(self, pictures):
+        """The fit must see what `features.build` computes, up to the outermost row."""
+        names = features.needed("vgg19", ["conv2_2"])
+        network = weights.random("vgg19")
+        model = features.build("vgg19", ["conv2_2"], network)
+        *_, (name, sums) = compact_walk.forward(network, names, tf.constant(pictures[:1], tf.float32))
+        assert name == "conv2_2"
+        expected = model(pictures[:1].astype(np.float32))["conv2_2"]
+        np.testing.assert_allclose(tf.nn.relu(sums), expected, rtol=1e-3, atol=1e-3 * np.max(expected))
 
     def test_full_width_recovers_the_network(self, pictures):
         network = small_network()

@@ -38,7 +38,7 @@ WIDTHS = {
     "conv4_1": 256,
     "conv4_2": 256,
     "conv4_3": 320,
-    "conv4_4": 384,
+    "conv4_4": 416,
     "conv5_1": 512,
 }
 # Kept in float16: few numbers, and errors here spread through everything.
@@ -60,9 +60,9 @@ class Settings:
         seed: of everything random.
     """
 
-    pictures: int = 352
-    scouts: int = 96
-    optimisations: int = 20
+    pictures: int = 720
+    scouts: int = 128
+    optimisations: int = 56
     side: int = 256
     ridge: float = 2e-4
     rounds: int = 3

@@ -1,6 +1,7 @@
 """Walks VGG-19 layer by layer and fits the compact network to it, from the compact network's own features.
 
-Both networks run here as a plain list of layers: 3x3 convolutions over mirrored borders, average pooling between
+Both networks run here as a plain list of layers: 3x3 convolutions with the borders of `tfstyle.features` (the image
+mirrored, feature maps padded by zeros: every fifth position of a map of conv5_1 lies at one), average pooling between
 blocks. Feature maps are too large to keep, so samples are drawn in the graph and only pooled maps are kept.
 """
 
@@ -91,9 +92,14 @@ def positions(count: int, side: int, per_block: Mapping[int, int], random: np.ra
     return places
 
 
+def _padded(maps: tf.Tensor) -> tf.Tensor:
+    """One row and column more on each side."""
+    mode = "SYMMETRIC" if maps.shape[-1] == len(_MEAN) else "CONSTANT"
+    return tf.pad(maps, [[0, 0], [1, 1], [1, 1], [0, 0]], mode)
+
+
 def _convolve(maps: tf.Tensor, weights: Mapping[str, np.ndarray], name: str) -> tf.Tensor:
-    padded = tf.pad(maps, [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
-    return tf.nn.bias_add(tf.nn.conv2d(padded, weights[f"{name}/kernel"], 1, "VALID"), weights[f"{name}/bias"])
+    return tf.nn.bias_add(tf.nn.conv2d(_padded(maps), weights[f"{name}/kernel"], 1, "VALID"), weights[f"{name}/bias"])
 
 
 def forward(weights: Mapping[str, np.ndarray], names: Sequence[str], image: tf.Tensor) -> Iterator[tuple]:
@@ -217,7 +223,7 @@ def _patches(maps: np.ndarray, student: Arrays, names: Sequence[str], places: np
 
     @tf.function
     def run(part: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
-        padded = tf.pad(_through(part, student, names), [[0, 0], [1, 1], [1, 1], [0, 0]], "SYMMETRIC")
+        padded = _padded(_through(part, student, names))
         taps = [tf.gather_nd(padded, where + tf.constant((row, column)), 1) for row in range(3) for column in range(3)]
         return tf.concat([*taps, tf.ones_like(taps[0][..., :1])], axis=-1)
 
