@@ -40,13 +40,21 @@ ORDER = [
     "optimization",
     "reports",
     "jobs",
+    "networks",
+    "data",
+    "trainer",
+    "training",
+    "export",
+    "stylizer",
+    "evaluate",
     "cli",
 ]
 # Those that load Keras or TensorFlow when they are imported; all others are imported in a moment.
 HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "planning", "optimization", "jobs"}
+HEAVY |= {"data", "export", "networks", "trainer", "training"}
 HEAVY |= {"problem", "cli.gallery", "cli.session"}
 # Backend-neutral: training runs on whatever backend Keras has.
-KERAS_ONLY = {"losses", "layers", "features", "perceptual"}
+KERAS_ONLY = {"losses", "layers", "features", "perceptual", "networks", "trainer", "training"}
 FRAMEWORKS = {"keras", "tensorflow", "tensorflow_datasets"}
 
 

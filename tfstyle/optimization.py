@@ -59,6 +59,12 @@ class Iterate:
     _image: Callable[[], np.ndarray] = dataclasses.field(repr=False)
 
     @property
+    def headline(self) -> str:
+        """Size and losses, for a line of progress."""
+        losses = "  ".join(f"{name} {value:.3g}" for name, value in self.losses.items())
+        return f"{self.scale.width}x{self.scale.height}  loss {self.loss:.4g} ({losses})"
+
+    @property
     def image(self) -> np.ndarray:
         """The picture, ``[H, W, 3]``, float32, 0..255, with the photo's colours if they are to be kept."""
         return self._image()

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["fast_bfloat16", "import_tensorflow", "resolve_precision", "set_threads"]
+__all__ = ["fast_bfloat16", "import_tensorflow", "resolve_precision", "set_threads", "standard_error_aside"]
 
 # Processor features with which oneDNN multiplies bfloat16 natively; without them it is slower than float32.
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -22,12 +22,13 @@ def import_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with _standard_error_aside():
+    with standard_error_aside():
         import tensorflow  # noqa: F401, PLC0415
 
 
 @contextlib.contextmanager
-def _standard_error_aside() -> Iterator[None]:
+def standard_error_aside() -> Iterator[None]:
+    """Keeps what libraries say on the process's standard error from the terminal, unless they fail."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as aside:

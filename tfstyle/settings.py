@@ -6,7 +6,7 @@ from typing import Any
 
 from tfstyle import errors
 
-__all__ = ["Settings", "layer_weights", "option"]
+__all__ = ["Settings", "Training", "layer_weights", "option"]
 
 _LARGEST_SEED = 2**63 - 1  # TensorFlow's stateless generators take int64.
 
@@ -94,6 +94,70 @@ class Settings:
     def weighted(self) -> bool:
         """Whether alpha and beta were given in place of the one knob."""
         return bool(self.content_weight or self.style_weight)
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """Everything that decides what a transformation network learns, besides painting and photos.
+
+    Attributes are described by their help texts.
+
+    Raises:
+        InputError: a value outside its range.
+    """
+
+    network: str = option("realtime", "what is trained", choices=("realtime", "johnson"))
+    strength: float = option(0.35, "how much style, 0 (the photo) to 1 (texture only)", metavar="0..1")
+    steps: int = option(8000, "of the optimiser", metavar="N")
+    batch: int = option(4, "photos per step", metavar="N")
+    crop: int = option(256, "side of the photos' crops", metavar="PIXELS")
+    style_size: int = option(512, "long side of the painting: larger paints larger strokes", metavar="PIXELS")
+    learning_rate: float = option(3e-3, "of Adam at the start; falls by a cosine to 2 %", metavar="X")
+    features: str = option("compact", "network the loss looks through", choices=("compact", "vgg19"))
+    finish: float = option(
+        0.1, "share of the last steps that look through vgg19, if its weights are at hand", metavar="0..1"
+    )
+    content_layers: str = option("", "NAME[:WEIGHT],... of the content loss; default: the network's", metavar="LAYERS")
+    style_layers: str = option("", "NAME[:WEIGHT],... of the style loss; default: the network's", metavar="LAYERS")
+    variation_weight: float = option(-1.0, "of the total variation (smoothness); default: a little", metavar="X")
+    precision: str = option(
+        "auto",
+        "of the arithmetic; auto: bfloat16 where the processor is made for it",
+        choices=("auto", "bfloat16", "float32"),
+    )
+    seed: int = option(0, "of weights, photos and crops", metavar="N")
+    threads: int = option(0, "processor threads, 0 for all", metavar="N")
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check_choice(field, getattr(self, field.name))
+        for name, least in (("steps", 1), ("batch", 1), ("crop", 64), ("style_size", 64), ("threads", 0)):
+            _require(getattr(self, name) >= least, name.replace("_", "-"), getattr(self, name), f"{least} or more")
+        _require(0 <= self.finish <= 1, "finish", self.finish, "0 to 1")
+        _require(0 < self.learning_rate < math.inf, "learning-rate", self.learning_rate, "a positive number")
+        _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 2^32 - 1")
+        self.loss(self.features)
+
+    def loss(self, network: str) -> Settings:
+        """The slow path's settings with the same loss.
+
+        Args:
+            network: that the loss looks through.
+
+        Returns:
+            Settings of `planning.objective_for`.
+
+        Raises:
+            InputError: a value outside its range.
+        """
+        return Settings(
+            features=network,
+            strength=self.strength,
+            content_layers=self.content_layers,
+            style_layers=self.style_layers,
+            variation_weight=self.variation_weight,
+            precision=self.precision,
+        )
 
 
 def layer_weights(text: str, default: tuple[str, ...]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from rich import console as rich_console
 from rich import progress
 
 if TYPE_CHECKING:
-    from tfstyle import optimization
+    from tfstyle import optimization, training
 
 __all__ = ["Interrupts", "Progress", "say"]
 
@@ -76,11 +76,9 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
-    def show(self, iterate: "optimization.Iterate") -> None:
-        """Moves the bar to an iterate."""
-        losses = "  ".join(f"{name} {value:.3g}" for name, value in iterate.losses.items())
-        size = f"{iterate.scale.width}x{iterate.scale.height}"
-        numbers, left = f"{size}  loss {iterate.loss:.4g} ({losses})", _left(iterate.remaining)
+    def show(self, iterate: "optimization.Iterate | training.Progress") -> None:
+        """Moves the bar to where a run is."""
+        numbers, left = iterate.headline, _left(iterate.remaining)
         # Cut here, at the least important end: rich would shorten every column, the steps and the time first.
         room = self._console.width - len(f"{self._title}  {iterate.steps}/{iterate.steps} ") - _BAR
         shown = f"{left}  {numbers}".strip()[: max(room, 0)]
@@ -94,4 +92,5 @@ def _left(seconds: float) -> str:
     if math.isnan(seconds):
         return ""
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d} left"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d} left" if hours else f"{minutes}:{rest:02d} left"

@@ -20,6 +20,8 @@ COMMANDS = {
     "optimize": "paint a photo in the style of a painting, pixel by pixel (the slow path)",
     "reconstruct": "what a layer knows of a picture: paint it back from its features (Gatys 2015, figure 1)",
     "compare": "the same picture with one setting varied: contact sheet, curves, table",
+    "train": "train a network that paints any photo in one style (the fast path)",
+    "stylize": "paint photos with a trained network, in a moment",
     "styles": "list the styles that come with tfstyle",
     "demo": "paint a bundled photo, offline",
 }

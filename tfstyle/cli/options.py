@@ -20,16 +20,19 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--plot", metavar="FILE", help="loss curves, .png, .svg or .pdf")
 
 
-def add_settings(parser: argparse.ArgumentParser, left_out: tuple[str, ...] = ()) -> None:
-    """Adds one option per field of `settings.Settings`.
+def add_settings(
+    parser: argparse.ArgumentParser, left_out: tuple[str, ...] = (), kind: type = settings.Settings
+) -> None:
+    """Adds one option per field of a dataclass of settings.
 
     Args:
         parser: of a subcommand.
         left_out: fields that this subcommand does not offer.
+        kind: `settings.Settings` or `settings.Training`.
     """
     group = parser.add_argument_group("settings")
-    types = typing.get_type_hints(settings.Settings)
-    for field in dataclasses.fields(settings.Settings):
+    types = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
         if field.name in left_out:
             continue
         about = field.metadata
@@ -51,19 +54,19 @@ def add_sheet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="keep what an interrupted run has finished")
 
 
-def read_settings(arguments: argparse.Namespace) -> settings.Settings:
-    """The settings that were given; the others keep their defaults.
+def read_settings(arguments: argparse.Namespace, kind: type = settings.Settings) -> Any:
+    """The settings that were given, as the dataclass that holds them; the others keep their defaults.
 
     Raises:
         InputError: a value outside its range.
     """
-    return settings.Settings(**given_settings(arguments))
+    return kind(**given_settings(arguments, kind))
 
 
-def given_settings(arguments: argparse.Namespace) -> dict[str, Any]:
+def given_settings(arguments: argparse.Namespace, kind: type = settings.Settings) -> dict[str, Any]:
     """The settings that were given, by name."""
     given = vars(arguments)
-    names = [field.name for field in dataclasses.fields(settings.Settings)]
+    names = [field.name for field in dataclasses.fields(kind)]
     return {name: given[name] for name in names if name in given}
 
 

@@ -1,0 +1,96 @@
+"""``tfstyle stylize``: paint photos with a trained network."""
+
+import argparse
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+import tfstyle
+from tfstyle import color, errors, images, stylizer
+from tfstyle.cli import console
+
+__all__ = ["add_arguments", "run"]
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the subcommand's arguments."""
+    parser.add_argument("image", nargs="+", metavar="IMAGE", help="photos, or folders of photos")
+    parser.add_argument(
+        "--style", required=True, metavar="NAME|FOLDER", help="a shipped style, or a trained one's folder"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a picture's file, or a folder")
+    parser.add_argument(
+        "--strength", type=float, default=1.0, metavar="0..1", help="0: the photo; 1: as trained (default)"
+    )
+    parser.add_argument("--keep-colors", action="store_true", help="keep the photo's colours")
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="long side (default: the photo's own)")
+    parser.add_argument("--runtime", choices=stylizer.RUNTIMES, default="auto", help="default: %(default)s")
+    parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor threads, 0 for all")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Paints every photo; what cannot be painted is named and left out.
+
+    Raises:
+        InputError: unusable input, or some photos could not be painted; all others are.
+    """
+    if not 0 <= arguments.strength <= 1:
+        raise errors.InputError(f"strength is {arguments.strength}: use 0 to 1")
+    pairs = _pairs([pathlib.Path(each) for each in arguments.image], pathlib.Path(arguments.output))
+    paint = stylizer.Stylizer(
+        stylizer.find(arguments.style), engine=arguments.runtime, count=len(pairs), threads=arguments.threads
+    )
+    recipe = {name: getattr(arguments, name) for name in ("style", "strength", "keep_colors", "size")}
+    failed = 0
+    for number, (source, result) in enumerate(pairs, start=1):
+        try:
+            _paint(source, result, paint, arguments, {"tfstyle": tfstyle.__version__, "stylize": str(source), **recipe})
+        except errors.InputError as error:
+            if len(pairs) == 1:
+                raise
+            failed += 1
+            console.say(f"tfstyle: {error}")
+        console.say(f"{number}/{len(pairs)} {result}")
+    if failed:
+        raise errors.InputError(f"{failed} of {len(pairs)} photos could not be painted, see above; the others are")
+
+
+def _pairs(sources: Sequence[pathlib.Path], output: pathlib.Path) -> list[tuple[pathlib.Path, pathlib.Path]]:
+    """Every photo with its result's file; the names below a folder stay the same."""
+    if output.suffix.lower() in _SUFFIXES:
+        if len(sources) != 1 or sources[0].is_dir():
+            raise errors.InputError(f"{output} is one picture's name: name a folder for the results of several photos")
+        images.check_writable(output)
+        return [(sources[0], output)]
+    pairs = [(photo, output / name) for source in sources for photo, name in _photos(source)]
+    if not pairs:
+        raise errors.InputError(
+            f"no photos in {', '.join(map(str, sources))}: give {', '.join(sorted(_SUFFIXES))} files"
+        )
+    return pairs
+
+
+def _photos(source: pathlib.Path) -> Iterator[tuple[pathlib.Path, pathlib.Path]]:
+    if not source.is_dir():
+        yield source, pathlib.Path(source.name)
+        return
+    for path in sorted(source.rglob("*")):
+        if path.suffix.lower() in _SUFFIXES and path.is_file():
+            yield path, path.relative_to(source)
+
+
+def _paint(
+    source: pathlib.Path, result: pathlib.Path, paint: stylizer.Stylizer, arguments: argparse.Namespace, recipe: dict
+) -> None:
+    photo = images.load_image(source, size=arguments.size)
+    if result.exists() and result.samefile(source):
+        raise errors.InputError(f"{result} is the photo itself: choose another place for the result")
+    result.parent.mkdir(parents=True, exist_ok=True)
+    painted = paint(np.rint(photo.rgb).astype(np.uint8)).astype(np.float32)
+    if arguments.keep_colors:
+        painted = color.keep_luminance(painted, photo.rgb)
+    painted = photo.rgb + np.float32(arguments.strength) * (painted - photo.rgb)
+    images.save_image(result, painted, alpha=photo.alpha, recipe=recipe)

@@ -1,0 +1,161 @@
+"""``tfstyle train``: a transformation network for one painting."""
+
+import argparse
+import dataclasses
+import pathlib
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tfstyle import checkpoints, errors, files, images, reports, runtime, settings
+from tfstyle.cli import console, options, resumption
+
+if TYPE_CHECKING:
+    from tfstyle import training
+
+__all__ = ["add_arguments", "run"]
+
+_SECONDS_BETWEEN_CHECKPOINTS = 60.0
+_SAMPLE_SIZE = 384
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the subcommand's arguments."""
+    parser.add_argument("painting", metavar="PAINTING", help="a painting's file or a stored style's name")
+    parser.add_argument("--name", required=True, metavar="NAME", help="of the style")
+    parser.add_argument(
+        "--data", required=True, metavar="DATA", help="folder of photos, or a dataset such as coco/2017"
+    )
+    parser.add_argument("-o", "--output", metavar="FOLDER", help="for the trained style (default: NAME)")
+    parser.add_argument("--resume", action="store_true", help="go on with the interrupted training")
+    parser.add_argument("--preview", action="store_true", help="first paint one picture with the same loss, slowly")
+    parser.add_argument("--sample-every", type=int, default=500, metavar="N", help="paint samples every N steps")
+    options.add_settings(parser, kind=settings.Training)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Trains, reports, exports.
+
+    Raises:
+        InputError: unusable input.
+        KeyboardInterrupt: the user stopped it; what was learned is kept.
+    """
+    chosen = options.read_settings(arguments, settings.Training)
+    if arguments.sample_every < 1:
+        raise errors.InputError(f"sample-every is {arguments.sample_every}: use 1 or more steps")
+    folder = _folder(arguments.output or arguments.name)
+    interrupted = resumption.Interrupted(_checkpoint(folder), resume=arguments.resume)
+    runtime.import_tensorflow()
+    from tfstyle import data, styles, training
+
+    style, photos = styles.load(arguments.painting), data.open_photos(arguments.data)
+    recipe = {
+        "train": arguments.name,
+        "data": [arguments.data, len(photos)],
+        "painting": styles.digest(arguments.painting),
+        "settings": dataclasses.asdict(chosen),
+    }
+    state = interrupted.state(recipe, insist=True)
+    if arguments.preview and state is None:
+        _preview(folder, style, chosen)
+    course = _Course(training.Training(chosen, style, photos), folder, recipe, arguments.sample_every)
+    course.resume(state)
+    course.complete(arguments.name)
+
+
+def _folder(path: str) -> pathlib.Path:
+    folder = pathlib.Path(path)
+    try:
+        (folder / "training").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.InputError(f"{folder}: cannot be made: {error.strerror}; choose another --output") from error
+    files.check_folder(folder / "training" / "losses.csv")
+    return folder
+
+
+def _checkpoint(folder: pathlib.Path) -> pathlib.Path:
+    return folder / "training" / "network"
+
+
+def _sample_photos() -> list[np.ndarray]:
+    """Pictures that scikit-image brings along: a cat, a portrait, a cup."""
+    from skimage import data
+
+    pictures = (data.chelsea(), data.astronaut(), data.coffee())
+    photos = [images.Photo(picture.astype(np.float32)) for picture in pictures]
+    return [images.resize(photo, *images.fit_size(*photo.size, _SAMPLE_SIZE)).rgb for photo in photos]
+
+
+def _preview(folder: pathlib.Path, style: Any, chosen: settings.Training) -> None:
+    """The slow path's picture with the same loss: about what the network will come near to."""
+    from tfstyle import optimization
+
+    slow = dataclasses.replace(
+        chosen.loss(chosen.features), size=_SAMPLE_SIZE, style_scale=chosen.style_size / _SAMPLE_SIZE
+    )
+    with console.Progress("preview") as bar:
+        for iterate in optimization.Optimization(images.Photo(_sample_photos()[0]), [style], slow):
+            bar.show(iterate)
+    images.save_image(folder / "training" / "preview.png", iterate.image)
+    console.say(f"saved {folder / 'training' / 'preview.png'}")
+
+
+class _Course:
+    """A training with what it leaves: checkpoints, samples, curves, and the exported network."""
+
+    def __init__(self, run: "training.Training", folder: pathlib.Path, recipe: dict, sample_every: int) -> None:
+        self._run, self._folder, self._recipe, self._sample_every = run, folder, recipe, sample_every
+        self._history, self._photos = reports.History(), _sample_photos()
+        self._saved_at, self._sampled = time.monotonic(), 0
+
+    def resume(self, state: dict[str, np.ndarray] | None) -> None:
+        """Goes back to a checkpoint."""
+        if state is not None:
+            self._run.restore(state)
+            self._history.restore(state)
+            self._sampled = self._run.step // self._sample_every
+
+    def complete(self, name: str) -> None:
+        with console.Interrupts().watch() as interrupts:
+            with console.Progress(name) as bar:
+                for progress in self._run:
+                    bar.show(progress)
+                    self._note(progress)
+                    if interrupts.asked and progress.step < progress.steps:
+                        self._stop()
+            self._finish()
+
+    def _note(self, progress: "training.Progress") -> None:
+        self._history.add(progress.step, {**progress.losses, "seconds": progress.seconds})
+        if progress.step // self._sample_every > self._sampled:
+            self._sample(progress.step)
+        if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
+            self._save()
+
+    def _sample(self, step: int) -> None:
+        self._sampled = step // self._sample_every
+        sheet = reports.contact_sheet([self._run.paint(photo) for photo in self._photos], [f"{step}"] * 3)
+        images.save_image(self._folder / "training" / f"sample-{step:06d}.jpg", sheet)
+
+    def _save(self) -> None:
+        checkpoints.save(_checkpoint(self._folder), self._recipe, {**self._run.state(), **self._history.state()})
+        self._history.write_csv(self._folder / "training" / "losses.csv")
+        self._saved_at = time.monotonic()
+
+    def _stop(self) -> None:
+        self._save()
+        console.say(f"stopped after step {self._run.step}: go on with the same command and --resume")
+        raise KeyboardInterrupt
+
+    def _finish(self) -> None:
+        from tfstyle import export
+
+        self._history.write_csv(self._folder / "training" / "losses.csv")
+        self._sample(self._run.step)
+        export.write(self._run.network, self._folder)
+        images.save_image(self._folder / "preview.jpg", self._run.paint(self._photos[0]))
+        checkpoints.remove(_checkpoint(self._folder))
+        skipped = len(self._run.unusable)
+        left_out = f"; {skipped} photos were broken, grey or small, and left out" if skipped else ""
+        console.say(f"saved {self._folder}: paint with tfstyle stylize PHOTO --style {self._folder}{left_out}")

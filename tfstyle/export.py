@@ -1,0 +1,89 @@
+"""A trained transformation network as files that paint without tfstyle: SavedModel and LiteRT.
+
+The SavedModel's endpoints: ``serve``, uint8 ``image`` ``[B, H, W, 3]`` to uint8 ``stylized`` of the same shape;
+``bytes``, encoded pictures ``image`` ``[B]`` (JPEG, PNG, GIF or BMP) to JPEG files ``stylized`` ``[B]``. Both take any
+size. The LiteRT file has one function, uint8 ``[1, H, W, 3]`` to the same, for sides that are multiples of four: what
+is beyond that would be slow there.
+"""
+
+import pathlib
+import tempfile
+
+import keras
+import tensorflow as tf
+
+from tfstyle import layers, networks
+
+__all__ = ["LITERT", "write"]
+
+LITERT = "model.tflite"
+_QUALITY = 95
+_PICTURE = tf.TensorSpec([None, None, 3], tf.uint8)
+_PICTURES = tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")
+_FILES = tf.TensorSpec([None], tf.string, name="image")
+
+
+class FusedNorm(layers.InstanceNorm):
+    """Batch normalisation with the statistics of a batch of one, which is instance normalisation, in one operation."""
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """``[1, H, W, C]`` to the same shape."""
+        options = {"epsilon": self.epsilon, "is_training": True}
+        return tf.compat.v1.nn.fused_batch_norm(inputs, self.gamma, self.beta, **options)[0]
+
+
+def write(network: keras.Model, folder: pathlib.Path) -> None:
+    """Writes SavedModel and LiteRT file of a network into one folder.
+
+    Args:
+        network: from `networks.build`, trained.
+        folder: is made, if need be.
+    """
+    fused, plain = (_copy(network, norm) for norm in (FusedNorm, layers.InstanceNorm))
+    archive = keras.export.ExportArchive()
+    archive.add_endpoint("serve", lambda image: {"stylized": _each(fused, image)}, [_PICTURES])
+    archive.add_endpoint("bytes", lambda image: {"stylized": _files(fused, image)}, [_FILES])
+    archive.write_out(str(folder), verbose=False)
+    (folder / LITERT).write_bytes(_litert(plain))
+
+
+def _copy(network: keras.Model, norm: type[keras.layers.Layer]) -> keras.Model:
+    """The same weights in float32, without the padding to a multiple."""
+    copy = networks.build(network.name, norm=norm, any_size=False)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _each(network: keras.Model, batch: tf.Tensor) -> tf.Tensor:
+    """One picture after the other: `FusedNorm` takes no more, and on a processor nothing is lost."""
+    return tf.map_fn(lambda image: _painted(network, image), batch, fn_output_signature=_PICTURE)
+
+
+def _painted(network: keras.Model, image: tf.Tensor) -> tf.Tensor:
+    """uint8 ``[H, W, 3]`` to the same."""
+    height, width, _ = tf.unstack(tf.shape(image))
+    padded = layers.PadToMultiple(networks.MULTIPLE)(image[None])
+    painted = _rounded(network(tf.cast(padded, tf.float32)))
+    return tf.ensure_shape(painted[0, :height, :width], [None, None, 3])
+
+
+def _rounded(picture: tf.Tensor) -> tf.Tensor:
+    return tf.cast(picture + 0.5, tf.uint8)
+
+
+def _files(network: keras.Model, files: tf.Tensor) -> tf.Tensor:
+    def one(file: tf.Tensor) -> tf.Tensor:
+        image = tf.ensure_shape(tf.io.decode_image(file, channels=3, expand_animations=False), [None, None, 3])
+        return tf.io.encode_jpeg(_painted(network, image), quality=_QUALITY, chroma_downsampling=False)
+
+    return tf.map_fn(one, files, fn_output_signature=tf.string)
+
+
+def _litert(network: keras.Model) -> bytes:
+    """By way of a SavedModel: converted directly, the weights would be missing, without an error."""
+    archive = keras.export.ExportArchive()
+    pictures = tf.TensorSpec([1, None, None, 3], tf.uint8, name="image")
+    archive.add_endpoint("serve", lambda image: _rounded(network(tf.cast(image, tf.float32))), [pictures])
+    with tempfile.TemporaryDirectory() as folder:
+        archive.write_out(folder, verbose=False)
+        return tf.lite.TFLiteConverter.from_saved_model(folder).convert()

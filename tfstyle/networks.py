@@ -1,0 +1,135 @@
+"""Transformation networks: a photo in, a painted picture out, one pass (Johnson, Alahi and Fei-Fei 2016).
+
+Every network takes float32 RGB ``[B, H, W, 3]``, 0..255, of any height and width from one pixel up, and returns the
+same shape and range. Borders are mirrored throughout. Normalisation is by instance (Ulyanov, Vedaldi and Lempitsky
+2016), upsampling by repetition before a convolution (Odena, Dumoulin and Olah 2016): strided transposed convolutions
+leave a checkerboard.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import keras
+import numpy as np
+
+from tfstyle import errors, layers
+
+__all__ = ["MULTIPLE", "NETWORKS", "build"]
+
+Tensor: TypeAlias = keras.KerasTensor
+# The network's body: centred picture to logits of the painted one.
+Body: TypeAlias = Callable[["Blocks", Tensor], Tensor]
+
+# Grey levels. ImageNet's mean and deviation, rounded: photos come out near mean 0 and deviation 1.
+_MEAN, _DEVIATION = 116.0, 60.0
+# Of pixels a side, that the networks themselves need: two convolutions of stride 2.
+MULTIPLE = 4
+
+
+class Blocks:
+    """The blocks that networks are built of, all in one number format.
+
+    Args:
+        dtype: ``float32`` or ``mixed_bfloat16``: a Keras dtype policy.
+        norm: the class of the normalising layers.
+    """
+
+    def __init__(self, dtype: str, norm: type[keras.layers.Layer]) -> None:
+        self._dtype, self._norm = dtype, norm
+
+    def conv(self, tensor: Tensor, filters: int, size: int, stride: int = 1) -> Tensor:
+        """Mirrored border, convolution; no bias, since a normalisation follows."""
+        padded = self._padded(tensor, size)
+        return keras.layers.Conv2D(filters, size, stride, use_bias=False, dtype=self._dtype)(padded)
+
+    def depthwise(self, tensor: Tensor) -> Tensor:
+        """Mirrored border, a 3x3 kernel for each channel."""
+        return keras.layers.DepthwiseConv2D(3, use_bias=False, dtype=self._dtype)(self._padded(tensor, 3))
+
+    def normed(self, tensor: Tensor, *, rectify: bool = True) -> Tensor:
+        """Instance normalisation and rectifier."""
+        tensor = self._norm(dtype=self._dtype)(tensor)
+        return keras.layers.ReLU(dtype=self._dtype)(tensor) if rectify else tensor
+
+    def rectified(self, tensor: Tensor, filters: int, size: int) -> Tensor:
+        """Convolution with bias and rectifier, without normalisation."""
+        return keras.layers.Conv2D(filters, size, activation="relu", dtype=self._dtype)(self._padded(tensor, size))
+
+    def upsampled(self, tensor: Tensor) -> Tensor:
+        """Twice as high and wide."""
+        return layers.NearestUpsampling(dtype=self._dtype)(tensor)
+
+    def residual(self, tensor: Tensor, change: Tensor) -> Tensor:
+        """The sum."""
+        return keras.layers.Add(dtype=self._dtype)([tensor, change])
+
+    def colours(self, tensor: Tensor, size: int) -> Tensor:
+        """Convolution to RGB, bounded to 0..255, float32."""
+        # A small start leaves every picture grey instead of saturated: bounded outputs have no gradient at their ends.
+        options = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01), "dtype": self._dtype}
+        logits = keras.layers.Conv2D(3, size, **options)(self._padded(tensor, size))
+        return keras.layers.Rescaling(255.0, dtype="float32")(
+            keras.layers.Activation("sigmoid", dtype="float32")(logits)
+        )
+
+    def _padded(self, tensor: Tensor, size: int) -> Tensor:
+        return layers.MirrorPadding(size // 2, dtype=self._dtype)(tensor) if size > 1 else tensor
+
+
+def _johnson(blocks: Blocks, tensor: Tensor) -> Tensor:
+    """Johnson 2016, supplementary table 1, with mirrored borders within the residual blocks as well: 1.68 M weights."""
+    tensor = blocks.normed(blocks.conv(tensor, 32, 9))
+    tensor = blocks.normed(blocks.conv(tensor, 64, 3, stride=2))
+    tensor = blocks.normed(blocks.conv(tensor, 128, 3, stride=2))
+    for _ in range(5):
+        change = blocks.normed(blocks.conv(tensor, 128, 3))
+        tensor = blocks.residual(tensor, blocks.normed(blocks.conv(change, 128, 3), rectify=False))
+    for filters in (64, 32):
+        tensor = blocks.normed(blocks.conv(blocks.upsampled(tensor), filters, 3))
+    return blocks.colours(tensor, 9)
+
+
+def _realtime(blocks: Blocks, tensor: Tensor) -> Tensor:
+    """Ours: depthwise and pointwise convolutions at a quarter of the resolution, a cheap way back up."""
+    tensor = blocks.normed(blocks.conv(tensor, 16, 5, stride=2))
+    tensor = blocks.normed(blocks.conv(tensor, 64, 3, stride=2))
+    for _ in range(5):
+        change = blocks.normed(blocks.conv(blocks.depthwise(tensor), 64, 1))
+        change = blocks.normed(blocks.conv(blocks.depthwise(change), 64, 1), rectify=False)
+        tensor = blocks.residual(tensor, change)
+    tensor = blocks.normed(blocks.conv(blocks.upsampled(tensor), 32, 3))
+    tensor = blocks.rectified(blocks.upsampled(tensor), 16, 3)
+    return blocks.colours(tensor, 3)
+
+
+NETWORKS: dict[str, Body] = {"realtime": _realtime, "johnson": _johnson}
+
+
+def build(
+    network: str,
+    *,
+    dtype: str = "float32",
+    norm: type[keras.layers.Layer] = layers.InstanceNorm,
+    any_size: bool = True,
+) -> keras.Model:
+    """Builds a transformation network with random weights.
+
+    Args:
+        network: a name of `NETWORKS`.
+        dtype: Keras dtype policy, ``float32`` or ``mixed_bfloat16``; the result is float32 either way.
+        norm: class of the normalising layers, for a faster one of the same weights.
+        any_size: False leaves out what makes odd sizes possible: sides must be multiples of `MULTIPLE`.
+
+    Returns:
+        A model from ``[B, H, W, 3]``, 0..255, to the same shape and range.
+
+    Raises:
+        InputError: an unknown network.
+    """
+    if network not in NETWORKS:
+        raise errors.InputError(f"unknown network {network!r}: choose one of {', '.join(NETWORKS)}")
+    image = keras.Input((None, None, 3), name="image")
+    padded = layers.PadToMultiple(MULTIPLE, dtype="float32")(image) if any_size else image
+    painted = NETWORKS[network](Blocks(dtype, norm), (padded - _MEAN) / np.float32(_DEVIATION))
+    outputs = layers.Crop(dtype="float32")(painted, image) if any_size else painted
+    return keras.Model(image, outputs, name=network)

@@ -1,0 +1,138 @@
+"""Paints with what `export` wrote: uint8 in, uint8 out. Imports LiteRT or TensorFlow only when it is needed."""
+
+import os
+import pathlib
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+import psutil
+
+from tfstyle import errors, runtime
+
+__all__ = ["LITERT", "RUNTIMES", "Stylizer", "find", "shipped"]
+
+Painter: TypeAlias = Callable[[np.ndarray], np.ndarray]
+
+LITERT = "model.tflite"
+_SAVED_MODEL = "saved_model.pb"
+RUNTIMES = ("auto", "litert", "savedmodel")
+# TensorFlow takes seconds to start, then paints faster. Measured, 1024 x 768, two cores: see benchmarks.
+_MANY = 40
+# Sides must be multiples of it; the same as `networks.MULTIPLE`, which would load Keras.
+_MULTIPLE = 4
+# Measured peak, in bytes per pixel of the photo, over what the process held before.
+_BYTES_PER_PIXEL = 500
+
+
+def shipped() -> dict[str, pathlib.Path]:
+    """Folders of the styles that come with tfstyle, by name."""
+    inside = pathlib.Path(__file__).parent / "saved_models"
+    folder = inside if inside.is_dir() else inside.parent.parent / "saved_models"  # A checkout has it at its top.
+    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{LITERT}"))}
+
+
+def find(text: str) -> pathlib.Path:
+    """The folder of a style.
+
+    Args:
+        text: a folder, or the name of a style that `shipped` lists.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: neither.
+    """
+    if pathlib.Path(text).is_dir():
+        return pathlib.Path(text)
+    if text not in shipped():
+        names = ", ".join(shipped()) or "none here"
+        raise errors.InputError(f"no style {text!r}: give a folder that tfstyle train wrote, or one of: {names}")
+    return shipped()[text]
+
+
+class Stylizer:
+    """One style, ready to paint.
+
+    Args:
+        folder: with a SavedModel and a LiteRT file.
+        engine: a name of `RUNTIMES`; auto: LiteRT for a few pictures, because it starts at once, the SavedModel for
+            many.
+        count: how many pictures are to come, for auto.
+        threads: processor threads, 0 for all.
+
+    Raises:
+        InputError: the folder holds no style, or no such runtime.
+    """
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, engine: str = "auto", count: int = 1, threads: int = 0
+    ) -> None:
+        self.folder = pathlib.Path(folder)
+        if engine not in RUNTIMES:
+            raise errors.InputError(f"unknown runtime {engine!r}: choose one of {', '.join(RUNTIMES)}")
+        if engine == "auto":
+            engine = "savedmodel" if count >= _MANY else "litert"
+        needed = self.folder / (LITERT if engine == "litert" else _SAVED_MODEL)
+        if not needed.is_file():
+            raise errors.InputError(
+                f"{folder}: no style there ({needed.name} is missing): give what tfstyle train wrote"
+            )
+        self.engine = engine
+        self._paint = (_litert if engine == "litert" else _saved_model)(self.folder, threads)
+
+    def __call__(self, image: np.ndarray) -> np.ndarray:
+        """Paints one picture.
+
+        Args:
+            image: uint8 ``[H, W, 3]``, sRGB, of any size.
+
+        Returns:
+            uint8 ``[H, W, 3]``.
+
+        Raises:
+            InputError: more memory would be needed than is free.
+        """
+        height, width, _ = image.shape
+        needed, free = height * width * _BYTES_PER_PIXEL, psutil.virtual_memory().available
+        if needed > free:
+            side = int(max(height, width) * (free / needed) ** 0.5)
+            raise errors.InputError(
+                f"{width}x{height} pixels need about {needed / 2**30:.1f} GB of memory, {free / 2**30:.1f} GB are "
+                f"free: use --size {side} or less"
+            )
+        margins = [(0, -side % _MULTIPLE) for side in (height, width)]
+        padded = np.pad(image, (*margins, (0, 0)), mode="symmetric")
+        return self._paint(padded)[:height, :width]
+
+
+def _litert(folder: pathlib.Path, threads: int) -> Painter:
+    from ai_edge_litert import interpreter  # noqa: PLC0415
+
+    with runtime.standard_error_aside():  # It announces its delegate.
+        model = interpreter.Interpreter(str(folder / LITERT), num_threads=threads or os.cpu_count())
+    ends = model.get_input_details()[0]["index"], model.get_output_details()[0]["index"]
+
+    def paint(image: np.ndarray) -> np.ndarray:
+        with runtime.standard_error_aside():
+            model.resize_tensor_input(ends[0], (1, *image.shape))
+            model.allocate_tensors()
+        model.set_tensor(ends[0], image[None])
+        model.invoke()
+        return model.get_tensor(ends[1])[0]
+
+    return paint
+
+
+def _saved_model(folder: pathlib.Path, threads: int) -> Painter:
+    runtime.import_tensorflow()
+    import tensorflow as tf  # noqa: PLC0415
+
+    runtime.set_threads(threads)
+    if runtime.fast_bfloat16():
+        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
+    loaded = tf.saved_model.load(str(folder))
+    serve = loaded.signatures["serve"]
+    # The signature alone would lose its variables: the closure keeps `loaded`.
+    return lambda image: (loaded, serve(image=tf.constant(image[None]))["stylized"].numpy()[0])[1]

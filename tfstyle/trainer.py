@@ -1,0 +1,88 @@
+"""Training of a transformation network: Keras' own `fit`, with the slow path's loss (Johnson 2016, section 3)."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import keras
+from keras import ops
+
+from tfstyle import perceptual
+
+__all__ = ["StyleTrainer", "Target"]
+
+Tensor: TypeAlias = keras.KerasTensor
+
+_KINDS = ("content", "style", "variation")
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What a transformation network is trained towards.
+
+    A plain object: Keras would take the loss network's variables for the trainer's and store them with every
+    checkpoint.
+
+    Attributes:
+        model: the loss network, from `features.build`.
+        objective: layers and weights.
+        grams: Gram matrices of the painting by style layer, ``[C, C]``.
+    """
+
+    model: keras.Model
+    objective: perceptual.Objective
+    grams: Mapping[str, Any]
+
+
+class StyleTrainer(keras.Model):
+    """A transformation network with the perceptual loss in place of labels; everything else is `keras.Model`.
+
+    Batches are photos ``[B, H, W, 3]``, 0..255, alone. Metrics: the weighted ``content``, ``style`` and ``variation``.
+
+    Args:
+        network: from `networks.build`.
+        target: what for.
+    """
+
+    def __init__(self, network: keras.Model, target: Target) -> None:
+        super().__init__(name=f"{network.name}_trainer")
+        self.network, self.target = network, target
+        self._parts = [keras.metrics.Mean(name=kind) for kind in _KINDS]
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Paints ``[B, H, W, 3]``, 0..255, to the same shape and range."""
+        return self.network(inputs)
+
+    def compute_loss(
+        self,
+        x: Tensor = None,
+        y: Tensor = None,
+        y_pred: Tensor = None,
+        sample_weight: Tensor = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The loss of painted pictures.
+
+        Args:
+            x: the photos ``[B, H, W, 3]``, 0..255.
+            y: any shape, not used.
+            y_pred: what the network made of them, ``[B, H, W, 3]``.
+            sample_weight: any shape, not used.
+            training: not used.
+
+        Returns:
+            Scalar, the batch's mean; divided by the number of replicas, over which Keras adds gradients up.
+        """
+        del y, sample_weight, training
+        target = self.target
+        content = perceptual.content_targets(target.model, x, list(target.objective.content))
+        loss = perceptual.PerceptualLoss(target.model, target.objective, content, target.grams)
+        terms = loss.terms(y_pred)
+        for part in self._parts:
+            weighted = [target.objective.weight(name) * terms[name] for name in terms if name.startswith(part.name)]
+            part.update_state(ops.cast(sum(weighted), "float32"))
+        return loss.total(terms) / self._replicas()
+
+    def _replicas(self) -> int:
+        strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's backend has one, others divide themselves.
+        return strategy.num_replicas_in_sync if strategy else 1

@@ -1,0 +1,168 @@
+"""A transformation network's training from start to end: the loss networks, the steps, what a checkpoint holds."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Iterator, Mapping
+
+import keras
+import numpy as np
+
+from tfstyle import data, errors, features, networks, planning, runtime, settings, styles, trainer, weights
+
+__all__ = ["Progress", "Training"]
+
+# Steps between two reports; a training is interrupted and resumed only there.
+_REPORT_EVERY = 20
+# The learning rate ends at this share of its start. A cosine: Loshchilov and Hutter 2017, equation 5.
+_LAST_RATE = 0.02
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a training stands.
+
+    Attributes:
+        step: steps done.
+        steps: to do in all.
+        losses: weighted ``content``, ``style``, ``variation`` and their sum ``loss``, means since the last report.
+        seconds: spent training.
+        remaining: seconds, estimated; NaN at first.
+    """
+
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    seconds: float
+    remaining: float
+
+    @property
+    def headline(self) -> str:
+        """Losses, for a line of progress."""
+        parts = "  ".join(f"{name} {value:.3g}" for name, value in self.losses.items() if name != "loss")
+        return f"loss {self.losses['loss']:.4g} ({parts})"
+
+
+class Training:
+    """Trains one network for one painting; an iterator of `Progress`.
+
+    Args:
+        chosen: settings.
+        style: the painting, or stored statistics.
+        photos: from `data.open_photos`.
+
+    Raises:
+        InputError: unusable layers, or weights that cannot be had.
+    """
+
+    def __init__(self, chosen: settings.Training, style: styles.Style, photos: data.Photos) -> None:
+        keras.utils.set_random_seed(chosen.seed)
+        runtime.set_threads(chosen.threads)
+        self.chosen, self._style, self._photos = chosen, style, photos
+        self._precision = runtime.resolve_precision(chosen.precision)
+        dtype = "mixed_bfloat16" if self._precision == "bfloat16" else "float32"
+        self.network = networks.build(chosen.network, dtype=dtype)
+        self._looks_through = chosen.features
+        self._trainer = trainer.StyleTrainer(self.network, self.target(chosen.features))
+        rate = keras.optimizers.schedules.CosineDecay(chosen.learning_rate, chosen.steps, alpha=_LAST_RATE)
+        self._trainer.compile(optimizer=keras.optimizers.Adam(rate), jit_compile=False)
+        self._trainer.optimizer.build(self._trainer.trainable_variables)
+        self.step, self.seconds, self.unusable = 0, 0.0, set[int]()
+
+    def target(self, network: str) -> trainer.Target:
+        """What the loss compares to.
+
+        Args:
+            network: that it looks through.
+
+        Returns:
+            Network, weights of the terms, the painting's statistics.
+
+        Raises:
+            InputError: unusable layers, or weights that cannot be had.
+        """
+        objective = planning.objective_for(network, self.chosen.loss(network))
+        loaded = weights.load(network, layers=features.needed(network, objective.layers))
+        model = features.build(network, objective.layers, loaded, dtype=self._precision)
+        return trainer.Target(model, objective, self._style.grams(model, self.chosen.style_size, list(objective.style)))
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Goes on from the present step.
+
+        Yields:
+            Progress, every few steps.
+
+        Raises:
+            InputError: the loss is no longer a number, or the photos cannot serve.
+        """
+        steps, begun, first = self.chosen.steps, self.seconds, self.step
+        while self.step < steps:
+            started = time.monotonic()
+            losses = self._advance(self._next_stop())
+            self.seconds += time.monotonic() - started
+            pace = (self.seconds - begun) / (self.step - first)
+            yield Progress(self.step, steps, losses, self.seconds, pace * (steps - self.step))
+
+    def _next_stop(self) -> int:
+        stops = (self.step // _REPORT_EVERY + 1) * _REPORT_EVERY, self.chosen.steps, self._last_stretch()
+        return min(stop for stop in stops if stop > self.step)
+
+    def _last_stretch(self) -> int:
+        """The step from which on the loss looks through vgg19."""
+        at_hand = self.chosen.finish and self.chosen.features != "vgg19" and weights.find("vgg19", None)
+        return self.chosen.steps - round(self.chosen.finish * self.chosen.steps) if at_hand else self.chosen.steps
+
+    def _advance(self, last: int) -> dict[str, float]:
+        """Trains up to a step; the mean losses on the way."""
+        if self._looks_through != "vgg19" and self._last_stretch() <= self.step:
+            self._looks_through, self._trainer.target = "vgg19", self.target("vgg19")
+            self._trainer.train_function = None  # Traced with the other network.
+        chosen = self.chosen
+        batches = data.Batches(self._photos, chosen.crop, chosen.batch, range(self.step, last), chosen.seed)
+        history = self._trainer.fit(batches, epochs=1, shuffle=False, verbose=0).history
+        losses = {name: float(values[-1]) for name, values in history.items()}
+        broken = [name for name, value in losses.items() if not math.isfinite(value)]
+        if broken:
+            raise errors.InputError(
+                f"{broken[-1]} is no longer a number between steps {self.step} and {last}: "
+                "the last checkpoint is good; use a smaller --learning-rate"
+            )
+        self.step = last
+        self.unusable |= batches.unusable
+        return losses
+
+    def paint(self, image: np.ndarray) -> np.ndarray:
+        """Paints with the network as it is now.
+
+        Args:
+            image: ``[H, W, 3]``, 0..255.
+
+        Returns:
+            The same shape and range.
+        """
+        return keras.ops.convert_to_numpy(self.network(image[None].astype(np.float32)))[0]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Arrays from which `restore` goes on to the same bits."""
+        values = {
+            f"variable {index}": keras.ops.convert_to_numpy(variable)
+            for index, variable in enumerate(self._variables())
+        }
+        return {"step": np.array(self.step), "seconds": np.array(self.seconds), **values}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Goes back to what `state` returned.
+
+        Args:
+            state: of a training with the same settings.
+
+        Raises:
+            KeyError: it is another network's.
+            ValueError: likewise.
+        """
+        for index, variable in enumerate(self._variables()):
+            variable.assign(state[f"variable {index}"])
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+
+    def _variables(self) -> list[keras.Variable]:
+        return [*self.network.variables, *self._trainer.optimizer.variables]
