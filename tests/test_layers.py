@@ -1,4 +1,4 @@
-"""Mirror padding against NumPy, and what it is for: no border that a network can see."""
+"""Layers of the networks against NumPy and TensorFlow's own operations, at sizes known and unknown."""
 
 import keras
 import numpy as np
@@ -60,3 +60,180 @@ def test_has_no_weights_and_keeps_the_number_format():
     layer = layers.MirrorPadding(1, dtype="bfloat16")
     assert layer(np.zeros((1, 2, 2, 1), np.float32)).dtype == tf.bfloat16
     assert layer.weights == []
+
+
+# ------------------------------------------------------------------------------------------------------------- helpers
+
+
+def random(*shape: int) -> np.ndarray:
+    return np.random.default_rng(sum(shape)).uniform(-3, 3, shape).astype(np.float32)
+
+
+def at_unknown_size(layer: keras.layers.Layer, image: np.ndarray, *others: np.ndarray) -> np.ndarray:
+    """What a layer returns within a model, and within a graph, that know nothing but the channels."""
+    inputs = [keras.Input((None, None, each.shape[-1])) for each in (image, *others)]
+    model = keras.Model(inputs, layer(*inputs))
+    specs = [tf.TensorSpec([None, None, None, each.shape[-1]]) for each in (image, *others)]
+    traced = tf.function(lambda *tensors: model(list(tensors)), input_signature=specs)
+    result = model([image, *others]).numpy()
+    np.testing.assert_allclose(traced(image, *others), result, rtol=1e-5, atol=1e-5)
+    return result
+
+
+SHAPES = [(1, 1, 1, 3), (2, 1, 7, 1), (1, 5, 3, 2), (2, 8, 12, 3), (1, 33, 70, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mirror_padding_of_unknown_sizes(shape):
+    image = random(*shape)
+    expected = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+    np.testing.assert_array_equal(at_unknown_size(layers.MirrorPadding(1), image), expected)
+
+
+class TestPadToMultiple:
+    @pytest.mark.parametrize("shape", SHAPES)
+    @pytest.mark.parametrize("multiple", [1, 4, 8])
+    def test_mirrors_at_the_far_ends(self, shape, multiple):
+        image = random(*shape)
+        _, height, width, _ = shape
+        missing = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
+        expected = np.pad(image, missing, "symmetric")  # Mirrors again and again, as far as needed.
+        np.testing.assert_array_equal(layers.PadToMultiple(multiple)(image), expected)
+        np.testing.assert_array_equal(at_unknown_size(layers.PadToMultiple(multiple), image), expected)
+
+    def test_says_its_size_as_far_as_known(self):
+        layer = layers.PadToMultiple(4)
+        assert layer.compute_output_shape((2, 5, 8, 3)) == (2, 8, 8, 3)
+        assert layer.compute_output_shape((None, None, 1, 3)) == (None, None, 4, 3)
+        assert layer(keras.Input((None, 9, 3))).shape == (None, None, 12, 3)
+
+    def test_is_saved_with_its_number(self):
+        again = layers.PadToMultiple.from_config(layers.PadToMultiple(6, name="even").get_config())
+        assert (again.multiple, again.name) == (6, "even")
+
+
+class TestCrop:
+    @pytest.mark.parametrize(("height", "width"), [(8, 8), (5, 8), (1, 3)])
+    def test_keeps_the_top_left(self, height, width):
+        image, like = random(2, 8, 8, 3), np.zeros((2, height, width, 1), np.float32)
+        np.testing.assert_array_equal(layers.Crop()(image, like), image[:, :height, :width])
+        np.testing.assert_array_equal(at_unknown_size(layers.Crop(), image, like), image[:, :height, :width])
+
+    def test_undoes_the_padding(self):
+        image = random(1, 5, 7, 3)
+        np.testing.assert_array_equal(layers.Crop()(layers.PadToMultiple(4)(image), image), image)
+
+    def test_is_saved(self):
+        assert layers.Crop.from_config(layers.Crop(name="cut").get_config()).name == "cut"
+
+
+def normed(image: np.ndarray, gamma: np.ndarray, beta: np.ndarray, epsilon: float) -> np.ndarray:
+    """Ulyanov, Vedaldi and Lempitsky 2016, equation 2, picture by picture and channel by channel, float64."""
+    result = np.empty(image.shape)
+    for picture in range(image.shape[0]):
+        for channel in range(image.shape[3]):
+            values = image[picture, :, :, channel].astype(np.float64)
+            scale = gamma[channel] / np.sqrt(values.var() + epsilon)
+            result[picture, :, :, channel] = (values - values.mean()) * scale + beta[channel]
+    return result
+
+
+class TestInstanceNorm:
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_against_numpy(self, shape):
+        layer = layers.InstanceNorm(epsilon=0.1)
+        layer.build(shape)
+        gamma, beta = np.arange(1.0, 1 + shape[-1]), np.arange(shape[-1]) - 0.5
+        layer.set_weights([gamma, beta])
+        image = random(*shape) * 7 + 100
+        expected = normed(image, gamma, beta, 0.1)
+        np.testing.assert_allclose(layer(image), expected, atol=1e-4)
+        np.testing.assert_allclose(at_unknown_size(layer, image), expected, atol=1e-4)
+
+    def test_new_ones_give_mean_nought_and_deviation_one(self):
+        result = layers.InstanceNorm()(random(2, 20, 30, 4)).numpy()
+        np.testing.assert_allclose(result.mean((1, 2)), 0, atol=1e-5)
+        np.testing.assert_allclose(result.std((1, 2)), 1, atol=1e-3)
+
+    def test_pictures_of_a_batch_do_not_see_each_other(self):
+        layer, batch = layers.InstanceNorm(), random(3, 6, 6, 2) * np.float32([1, 10, 100])[:, None, None, None]
+        alone = np.concatenate([layer(batch[index : index + 1]) for index in range(3)])
+        np.testing.assert_allclose(layer(batch), alone, atol=1e-5)
+
+    def test_statistics_are_exact_in_a_narrow_format(self):
+        """bfloat16 has 8 bits: sums of a thousand pixels in it would be off by far more than its own rounding."""
+        image = tf.cast(random(1, 40, 40, 3) + 20, "bfloat16")
+        layer = layers.InstanceNorm(dtype="mixed_bfloat16")
+        result = layer(image)
+        assert result.dtype == tf.bfloat16
+        expected = normed(tf.cast(image, "float32").numpy(), np.ones(3), np.zeros(3), 1e-5)
+        np.testing.assert_allclose(tf.cast(result, "float32"), expected, rtol=2**-8, atol=1e-3)
+
+    def test_is_saved_with_its_epsilon(self):
+        again = layers.InstanceNorm.from_config(layers.InstanceNorm(0.25, name="norm").get_config())
+        assert (again.epsilon, again.name) == (0.25, "norm")
+
+    def test_two_weights_per_channel(self):
+        layer = layers.InstanceNorm()
+        layer.build((None, None, None, 5))
+        assert [(weight.name, weight.shape) for weight in layer.trainable_weights] == [("gamma", (5,)), ("beta", (5,))]
+
+
+class TestNearestUpsampling:
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_repeats_every_pixel_in_a_square(self, shape):
+        image = random(*shape)
+        expected = np.repeat(np.repeat(image, 2, axis=1), 2, axis=2)
+        np.testing.assert_array_equal(layers.NearestUpsampling()(image), expected)
+        np.testing.assert_array_equal(at_unknown_size(layers.NearestUpsampling(), image), expected)
+
+    def test_keeps_the_number_format(self):
+        assert layers.NearestUpsampling(dtype="bfloat16")(random(1, 2, 2, 1)).dtype == tf.bfloat16
+
+    def test_is_saved(self):
+        assert layers.NearestUpsampling.from_config(layers.NearestUpsampling(name="up").get_config()).name == "up"
+
+
+class TestUpsampledConv:
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_is_interpolation_then_convolution(self, shape):
+        """TensorFlow's own bilinear resizing of the mirrored map, then its own convolution of what lies inside."""
+        image = random(*shape)
+        padded = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+        layer = layers.UpsampledConv(4)
+        layer.build(padded.shape)
+        kernel, bias = random(3, 3, shape[-1], 4), random(4)
+        layer.set_weights([kernel, bias])
+        _, height, width, _ = padded.shape
+        inside = tf.image.resize(padded, (2 * height, 2 * width), "bilinear")[:, 1:-1, 1:-1]
+        expected = tf.nn.conv2d(inside, kernel, 1, "VALID") + bias
+        np.testing.assert_allclose(layer(padded), expected, atol=1e-4)
+        np.testing.assert_allclose(at_unknown_size(layer, padded), expected, atol=1e-4)
+
+    def test_a_slope_stays_without_a_grid_whatever_the_kernel(self):
+        rows, columns = np.mgrid[:10, :12]
+        slope = (3.0 * rows - 2.0 * columns + 7)[None, :, :, None].astype(np.float32)
+        layer = layers.UpsampledConv(2)
+        layer.build(slope.shape)
+        layer.set_weights([random(3, 3, 1, 2), random(2)])
+        result = layer(slope).numpy()
+        for axis in (1, 2):
+            steps = np.diff(result, axis=axis)
+            np.testing.assert_allclose(steps, np.broadcast_to(steps[:, :1, :1], steps.shape), atol=1e-3)
+
+    def test_gradients_reach_kernel_bias_and_map(self):
+        layer, image = layers.UpsampledConv(2), tf.constant(random(1, 4, 5, 3))
+        with tf.GradientTape() as tape:
+            tape.watch(image)
+            value = tf.reduce_sum(layer(image))
+        kernel, bias, below = tape.gradient(value, [*(each.value for each in layer.trainable_weights), image])
+        assert kernel.shape == (3, 3, 3, 2)
+        np.testing.assert_allclose(bias, 4 * 6)  # One for each pixel that comes out.
+        assert np.abs(below).min() > 0
+
+    def test_is_saved_with_its_filters(self):
+        again = layers.UpsampledConv.from_config(layers.UpsampledConv(6, name="up").get_config())
+        assert (again.filters, again.name) == (6, "up")
+
+    def test_keeps_the_number_format(self):
+        assert layers.UpsampledConv(2, dtype="mixed_bfloat16")(random(1, 3, 3, 1)).dtype == tf.bfloat16

@@ -158,9 +158,9 @@ def _crop(photos: Photos, index: int, size: int, random: np.random.Generator) ->
             if short < size or image.mode in {"1", "L", "LA", "I", "F"}:
                 return None
             wanted = int(random.integers(size, min(short, int(_LARGEST * size)) + 1))
-            image.draft("RGB", (wanted, wanted))
-            left, top = (random.random() * (side * wanted / short - size) for side in image.size)
+            image.draft("RGB", (wanted, wanted))  # A JPEG may now be 1/2, 1/4 or 1/8 as large.
             scale = min(image.size) / wanted
+            left, top = (random.random() * (side / scale - size) for side in image.size)
             box = (scale * left, scale * top, scale * (left + size), scale * (top + size))
             crop = np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap=3))
     except Exception:  # Broken bytes make readers raise nearly anything; a training goes on without the photo.

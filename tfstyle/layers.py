@@ -35,7 +35,7 @@ class MirrorPadding(keras.layers.Layer):
             ValueError: the map is known to be smaller than the margin.
         """
         size = self.size
-        if any(side is not None and side < size for side in inputs.shape[1:3]):
+        if any(isinstance(side, int) and side < size for side in inputs.shape[1:3]):  # JAX has symbols, too.
             raise ValueError(f"a map of {inputs.shape[1:3]} has no {size} rows and columns to mirror")
         if not size:
             return inputs
