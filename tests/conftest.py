@@ -5,6 +5,7 @@ import pathlib
 import random
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import drawn
 import numpy as np
@@ -12,6 +13,9 @@ import pytest
 import runs
 
 from tfstyle import images, runtime
+
+if TYPE_CHECKING:
+    import keras
 
 _USES_TENSORFLOW = re.compile(r"^(?:import|from) (?:keras|tensorflow)\b", re.MULTILINE)
 _WIDTHS = {"1": 4, "2": 6, "3": 8, "4": 12, "5": 16}
@@ -50,6 +54,28 @@ def tiny(tiny_weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathF
     """The file of `tiny_weights`, for `runs.chosen` and --weights."""
     runtime.import_tensorflow()
     return runs.weights_file(tmp_path_factory.mktemp("weights"), tiny_weights)
+
+
+@pytest.fixture
+def tiny_networks(tiny: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The loss looks through `tiny_weights` in place of compact, and there is no vgg19; returns its monkeypatch."""
+    monkeypatch.setenv("TFSTYLE_COMPACT_WEIGHTS", tiny)
+    monkeypatch.delenv("TFSTYLE_VGG19_WEIGHTS", raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    return monkeypatch
+
+
+@pytest.fixture(scope="session", params=["realtime", "johnson"])
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple["keras.Model", pathlib.Path]:
+    """A transformation network, as if trained, and the folder that it was exported to."""
+    runtime.import_tensorflow()
+    from tfstyle import export, networks
+
+    network, folder = runs.shaken(networks.build(request.param)), tmp_path_factory.mktemp(request.param)
+    export.write(network, folder)
+    return network, folder
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
-"""Small runs of the slow path: pictures drawn by code, a network of a few channels."""
+"""Small runs of both paths: pictures drawn by code, networks of a few channels or with random weights."""
 
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import drawn
 import numpy as np
 
 from tfstyle import images, settings
 from tfstyle.cli import main
+
+if TYPE_CHECKING:
+    import keras
 
 TWO_SCALES = {"scales": (24, 48), "iterations": (2, 3)}
 
@@ -41,3 +44,23 @@ def command(*words: str) -> object:
         return main._run(main._parse(["tfstyle", *words]))
     except SystemExit as exit_:
         return exit_.code
+
+
+def folder_of_photos(folder: pathlib.Path, count: int = 4, height: int = 90, width: int = 120) -> pathlib.Path:
+    """Photos to train on."""
+    folder.mkdir()
+    for index in range(count):
+        images.save_image(folder / f"{index}.png", photo(height, width, seed=index))
+    return folder
+
+
+def shaken(network: "keras.Model", seed: int = 0) -> "keras.Model":
+    """Gives a network weights as if it had learned something: all of them differ, and so do its colours."""
+    generator = np.random.default_rng(seed)
+    for variable in network.variables:
+        noise = generator.standard_normal(variable.shape)
+        if len(variable.shape) > 1:
+            variable.assign(noise * np.sqrt(2 / np.prod(variable.shape[:-1])))
+        else:
+            variable.assign(0.2 * noise + (variable.name == "gamma"))
+    return network

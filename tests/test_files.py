@@ -108,3 +108,10 @@ def test_digest(tmp_path: pathlib.Path) -> None:
     for wrong in (tmp_path / "missing", tmp_path):
         with pytest.raises(errors.InputError, match="cannot be read"):
             files.digest(wrong)
+
+
+def test_is_folder(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    assert files.is_folder(tmp_path)
+    for other in (tmp_path / "file", tmp_path / "missing", "x" * 5000, "a\0b"):
+        assert not files.is_folder(other)

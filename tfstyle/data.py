@@ -7,18 +7,21 @@ stop a training.
 
 import io
 import pathlib
+import re
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 from PIL import Image
 
-from tfstyle import errors, runtime
+from tfstyle import errors, files, runtime
 
 __all__ = ["Batches", "Photos", "open_photos"]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _READERS = ("JPEG", "PNG", "WEBP")
+# What may be a dataset's name with configuration and version; anything else was meant to be a folder.
+_DATASET = re.compile(r"\w+([/:][\w/:.,=*]*)?")
 # A photo is shrunk until its short side is one to this many crops long: COCO's 640 x 480 to 256..448.
 _LARGEST = 1.75
 # A photo whose channels differ by less than this on average is grey: JPEG noise alone makes about 1.
@@ -80,21 +83,23 @@ def open_photos(text: str) -> Photos:
     Raises:
         InputError: neither a folder nor a dataset, a folder without pictures, or a download that fails.
     """
-    folder = pathlib.Path(text)
-    photos = _Folder(folder) if folder.is_dir() else _Dataset(_prepared(text))
+    photos = _Folder(pathlib.Path(text)) if files.is_folder(text) else _Dataset(_prepared(text))
     if not len(photos):
         raise errors.InputError(f"{text}: no photos there: give a folder with {', '.join(sorted(_SUFFIXES))} files")
     return photos
 
 
 def _prepared(name: str) -> Any:
+    unknown = errors.InputError(f"{name}: neither a folder nor a TensorFlow dataset: give one, as coco/2017")
+    if not _DATASET.fullmatch(name):
+        raise unknown
     runtime.import_tensorflow()
     import tensorflow_datasets as tfds  # noqa: PLC0415
 
     try:
         return tfds.data_source(name, split="train", decoders={"image": tfds.decode.SkipDecoding()})
     except tfds.core.DatasetNotFoundError as error:
-        raise errors.InputError(f"{name}: neither a folder nor a TensorFlow dataset: give one, as coco/2017") from error
+        raise unknown from error
     except Exception as error:  # Network, disk and checksums fail in too many ways to be listed.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise errors.InputError(

@@ -7,7 +7,7 @@ import secrets
 
 from tfstyle import errors
 
-__all__ = ["atomic_write", "check_folder", "digest"]
+__all__ = ["atomic_write", "check_folder", "digest", "is_folder"]
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
@@ -38,6 +38,14 @@ def check_folder(path: str | os.PathLike[str]) -> None:
     folder = _target(path).parent
     if not os.access(folder, os.W_OK | os.X_OK):
         raise errors.InputError(f"{path}: nothing can be written into {folder}: choose another folder for the result")
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Returns whether a folder is there; False, too, for what no file can be called, such as a name too long."""
+    try:
+        return pathlib.Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def digest(path: str | os.PathLike[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import psutil
 
-from tfstyle import errors, runtime
+from tfstyle import errors, files, runtime
 
 __all__ = ["LITERT", "RUNTIMES", "Stylizer", "find", "shipped"]
 
@@ -44,7 +44,7 @@ def find(text: str) -> pathlib.Path:
     Raises:
         InputError: neither.
     """
-    if pathlib.Path(text).is_dir():
+    if files.is_folder(text):
         return pathlib.Path(text)
     if text not in shipped():
         names = ", ".join(shipped()) or "none here"
