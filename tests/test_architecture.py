@@ -47,11 +47,12 @@ ORDER = [
     "export",
     "stylizer",
     "evaluate",
+    "assessment",
     "cli",
 ]
 # Those that load Keras or TensorFlow when they are imported; all others are imported in a moment.
 HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "planning", "optimization", "jobs"}
-HEAVY |= {"data", "export", "networks", "trainer", "training"}
+HEAVY |= {"assessment", "data", "export", "networks", "trainer", "training"}
 HEAVY |= {"problem", "cli.gallery", "cli.session"}
 # Backend-neutral: training runs on whatever backend Keras has.
 KERAS_ONLY = {"losses", "layers", "features", "perceptual", "networks", "trainer", "training"}

@@ -93,6 +93,12 @@ class TestLoad:
         with pytest.raises(errors.InputError, match="no painting"):
             function("long" * 200)
 
+    def test_a_folder_of_a_stored_styles_name_does_not_hide_it(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "starry_night").mkdir()
+        assert styles.load("starry_night") is shipped.load_all()["starry_night"]
+        assert styles.digest("starry_night") == shipped.load_all()["starry_night"].digest
+
     def test_folder(self, tmp_path):
         for function in (styles.load, styles.digest):
             with pytest.raises(errors.InputError, match=str(tmp_path)):

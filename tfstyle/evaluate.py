@@ -1,16 +1,23 @@
-"""How good a picture or a network is, in numbers. NumPy only; pictures are ``[H, W, 3]``, 0..255."""
+"""How good a picture is, in numbers: NumPy in, a number out; pictures are ``[H, W, 3]``, 0..255."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from skimage import metrics
 
-__all__ = ["checkerboard"]
+__all__ = ["blobs", "checkerboard", "equivalent_iterations", "frame", "saturation", "structure"]
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 # A tile's spectrum has bins at periods 2 and 4, with room for neighbours between them.
 _TILE = 64
 # Bins around a peak: a Hann window smears it over one; beyond five it is another kind of detail.
 _NEAREST, _FARTHEST = 3, 5
-# Grey levels squared, of a tile's power: below this no eye sees a peak (a tenth of a level, squared).
-_VISIBLE = 0.01
+# Pixels: a frame is one to four wide.
+_BORDER = 4
+_BLOCK, _AROUND = 8, 5
+# Power of a wave of a quarter of a grey level, which rounding to 8 bits hides: a^2 / 4 times the window's (sum)^2 / sum
+# of squares, 1820. What lies below it is no grid, however smooth the picture is around it.
+_VISIBLE = 28.0
 
 
 def checkerboard(picture: np.ndarray) -> float:
@@ -52,3 +59,100 @@ def _prominence(power: np.ndarray, row: int, column: int) -> float:
     around = power[(row + steps)[:, None] % _TILE, (column + steps)[None] % _TILE]
     neighbours = np.median(around[distance >= _NEAREST])
     return float(10 * np.log10((power[row, column] + _VISIBLE) / (neighbours + _VISIBLE)))
+
+
+def equivalent_iterations(losses: Sequence[float], reached: float) -> float:
+    """How many iterations of the slow path a network's picture is worth (Johnson 2016, figure 5).
+
+    Args:
+        losses: total loss after 0, 1, 2 ... iterations from the photo.
+        reached: of the network's picture, by the same loss.
+
+    Returns:
+        Iterations, interpolated; 0 for a picture worse than the photo itself, the last one for a picture better than
+        all.
+    """
+    best = np.minimum.accumulate(losses)
+    below = np.flatnonzero(best <= reached)
+    if not len(below):
+        return float(len(best) - 1)
+    first = int(below[0])
+    if first == 0:
+        return 0.0
+    return first - float((reached - best[first]) / (best[first - 1] - best[first]))
+
+
+def structure(picture: np.ndarray, photo: np.ndarray) -> float:
+    """What is left of the photo's structure: SSIM of the luminance (Wang et al. 2004), 11 x 11 Gaussian windows.
+
+    Args:
+        picture: ``[H, W, 3]``, 0..255.
+        photo: the same shape.
+
+    Returns:
+        1 for the photo itself, about 0 for an unrelated picture.
+    """
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255.0}
+    return float(metrics.structural_similarity(picture @ _LUMA, photo @ _LUMA, **options))
+
+
+def frame(picture: np.ndarray, photo: np.ndarray) -> float:
+    """How far the outermost pixels differ from the rest: detail at the border against detail further in.
+
+    Args:
+        picture: ``[H, W, 3]``, 0..255, at least 64 pixels each way.
+        photo: the same shape: what it has of that, the picture may have.
+
+    Returns:
+        Decibels of the worst side, more or less than in the photo: around 0 without a frame.
+
+    Raises:
+        ValueError: the picture is too small.
+    """
+    if min(picture.shape[:2]) < _TILE:
+        raise ValueError(f"a picture of at least {_TILE} pixels each way is needed, got {picture.shape[:2]}")
+    painted, original = (each.astype(np.float64) @ _LUMA for each in (picture, photo))
+    sides = [(np.rot90(painted, turns), np.rot90(original, turns)) for turns in range(4)]
+    return max(abs(_border_contrast(side) - _border_contrast(before)) for side, before in sides)
+
+
+def _border_contrast(grey: np.ndarray) -> float:
+    """Differences between neighbouring rows at the top against those further down."""
+    power = np.mean(np.square(np.diff(grey, axis=0)), axis=1)
+    return float(10 * np.log10((power[:_BORDER].mean() + 1) / (power[_BORDER : 4 * _BORDER].mean() + 1)))
+
+
+def saturation(picture: np.ndarray) -> float:
+    """Share of values within one grey level of black or white, 0..1.
+
+    Args:
+        picture: ``[H, W, 3]``, 0..255.
+
+    Returns:
+        The share.
+    """
+    return float(np.mean((picture < 1) | (picture > 254)))
+
+
+def blobs(picture: np.ndarray, photo: np.ndarray) -> float:
+    """The largest spot that has nothing to do with what is around it, as instance normalisation can leave.
+
+    Args:
+        picture: ``[H, W, 3]``, 0..255.
+        photo: the same shape: a spot in the photo is none.
+
+    Returns:
+        The largest difference of an 8 x 8 block's change of colour from the median change around it (5 x 5 blocks), in
+        grey levels.
+
+    Raises:
+        ValueError: the picture is smaller than 40 pixels.
+    """
+    height, width = (side // _BLOCK for side in picture.shape[:2])
+    if min(height, width) < _AROUND:
+        raise ValueError(f"a picture of at least {_BLOCK * _AROUND} pixels each way is needed, got {picture.shape[:2]}")
+    change = (picture.astype(np.float64) - photo)[: height * _BLOCK, : width * _BLOCK]
+    means = change.reshape(height, _BLOCK, width, _BLOCK, 3).mean((1, 3))
+    around = np.lib.stride_tricks.sliding_window_view(means, (_AROUND, _AROUND), axis=(0, 1))
+    middle = _AROUND // 2
+    return float(np.abs(means[middle:-middle, middle:-middle] - np.median(around, axis=(-2, -1))).max())

@@ -49,15 +49,19 @@ class Blocks:
     def normed(self, tensor: Tensor, *, rectify: bool = True) -> Tensor:
         """Instance normalisation and rectifier."""
         tensor = self._norm(dtype=self._dtype)(tensor)
-        return keras.layers.ReLU(dtype=self._dtype)(tensor) if rectify else tensor
+        return self.rectified(tensor) if rectify else tensor
 
-    def rectified(self, tensor: Tensor, filters: int, size: int) -> Tensor:
-        """Convolution with bias and rectifier, without normalisation."""
-        return keras.layers.Conv2D(filters, size, activation="relu", dtype=self._dtype)(self._padded(tensor, size))
+    def rectified(self, tensor: Tensor) -> Tensor:
+        """What is positive."""
+        return keras.layers.ReLU(dtype=self._dtype)(tensor)
 
-    def upsampled(self, tensor: Tensor) -> Tensor:
-        """Twice as high and wide."""
+    def repeated(self, tensor: Tensor) -> Tensor:
+        """Twice as high and wide, by repetition."""
         return layers.NearestUpsampling(dtype=self._dtype)(tensor)
+
+    def interpolated(self, tensor: Tensor) -> Tensor:
+        """Twice as high and wide, by linear interpolation."""
+        return layers.LinearUpsampling(dtype=self._dtype)(self._padded(tensor, 3))
 
     def residual(self, tensor: Tensor, change: Tensor) -> Tensor:
         """The sum."""
@@ -67,9 +71,15 @@ class Blocks:
         """Convolution to RGB, bounded to 0..255, float32."""
         # A small start leaves every picture grey instead of saturated: bounded outputs have no gradient at their ends.
         options = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01), "dtype": self._dtype}
-        logits = keras.layers.Conv2D(3, size, **options)(self._padded(tensor, size))
+        return self._bounded(keras.layers.Conv2D(3, size, **options)(self._padded(tensor, size)))
+
+    def enlarged_colours(self, tensor: Tensor) -> Tensor:
+        """Linear interpolation to twice the size and a 3x3 convolution to RGB, bounded to 0..255, float32."""
+        return self._bounded(layers.UpsampledConv(3, dtype=self._dtype)(self._padded(tensor, 3)))
+
+    def _bounded(self, tensor: Tensor) -> Tensor:
         return keras.layers.Rescaling(255.0, dtype="float32")(
-            keras.layers.Activation("sigmoid", dtype="float32")(logits)
+            keras.layers.Activation("sigmoid", dtype="float32")(tensor)
         )
 
     def _padded(self, tensor: Tensor, size: int) -> Tensor:
@@ -85,21 +95,26 @@ def _johnson(blocks: Blocks, tensor: Tensor) -> Tensor:
         change = blocks.normed(blocks.conv(tensor, 128, 3))
         tensor = blocks.residual(tensor, blocks.normed(blocks.conv(change, 128, 3), rectify=False))
     for filters in (64, 32):
-        tensor = blocks.normed(blocks.conv(blocks.upsampled(tensor), filters, 3))
+        tensor = blocks.normed(blocks.conv(blocks.repeated(tensor), filters, 3))
     return blocks.colours(tensor, 9)
 
 
 def _realtime(blocks: Blocks, tensor: Tensor) -> Tensor:
-    """Ours: depthwise and pointwise convolutions at a quarter of the resolution, a cheap way back up."""
+    """Ours: depthwise and pointwise convolutions at a quarter of the resolution, a cheap way back up without a grid.
+
+    On the way up, a rectifier follows interpolation at once and nothing but a linear map follows it. Wherever a
+    convolution stands between interpolation and rectifier, its differences are larger between some pixels of a block
+    than between others, the rectifier makes a difference of brightness of that, and the picture has a grid (docs/
+    realtime.md has the measurements).
+    """
     tensor = blocks.normed(blocks.conv(tensor, 16, 5, stride=2))
     tensor = blocks.normed(blocks.conv(tensor, 64, 3, stride=2))
     for _ in range(5):
         change = blocks.normed(blocks.conv(blocks.depthwise(tensor), 64, 1))
         change = blocks.normed(blocks.conv(blocks.depthwise(change), 64, 1), rectify=False)
         tensor = blocks.residual(tensor, change)
-    tensor = blocks.normed(blocks.conv(blocks.upsampled(tensor), 32, 3))
-    tensor = blocks.rectified(blocks.upsampled(tensor), 16, 3)
-    return blocks.colours(tensor, 3)
+    tensor = blocks.normed(blocks.conv(tensor, 64, 3), rectify=False)
+    return blocks.enlarged_colours(blocks.rectified(blocks.interpolated(tensor)))
 
 
 NETWORKS: dict[str, Body] = {"realtime": _realtime, "johnson": _johnson}

@@ -27,6 +27,8 @@ _DEFAULT_SIZE = 512
 # benchmarks/compact_quality.py.
 _STYLE_WEIGHT = 30.0
 _VARIATION_WEIGHT = 0.5
+# A style painted from noise, its weight 1: enough against the fine noise that compact does not see, by eye.
+_VARIATION_OF_STYLE = 0.1
 # Alpha / beta = 1e-3, Gatys 2015, figure 3, for the forms with the paper's own numbers.
 _PAPER_STYLE_WEIGHT = 1e3
 
@@ -80,8 +82,11 @@ def reconstruction(network: str, of: str, layers: str, chosen: settings.Settings
         return perceptual.Objective({}, {}, variation, chosen.form, pixels=1.0)
     shares = settings.layer_weights(layers, spec.content_layers if of == "content" else spec.style_layers)
     features.check_layers(network, list(shares))
-    parts = (shares, {}) if of == "content" else ({}, shares)
-    return perceptual.Objective(*parts, variation, chosen.form)
+    if of == "content":
+        return perceptual.Objective(shares, {}, variation, chosen.form)
+    if chosen.variation_weight < 0 and chosen.form == "relative":
+        variation = _VARIATION_OF_STYLE
+    return perceptual.Objective({}, shares, variation, chosen.form)
 
 
 def choose_network(chosen: settings.Settings) -> str:

@@ -7,6 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from absl import logging
+
 __all__ = ["fast_bfloat16", "import_tensorflow", "resolve_precision", "set_threads", "standard_error_aside"]
 
 # Processor features with which oneDNN multiplies bfloat16 natively; without them it is slower than float32.
@@ -22,6 +24,7 @@ def import_tensorflow() -> None:
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.set_verbosity(logging.ERROR)  # Writing a SavedModel is told in ten lines.
     with standard_error_aside():
         import tensorflow  # noqa: F401, PLC0415
 

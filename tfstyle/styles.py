@@ -89,6 +89,8 @@ def digest(text: str | pathlib.Path) -> str:
 
 
 def _is_file(text: str | pathlib.Path) -> bool:
+    if os.path.isdir(text) and str(text) in shipped.load_all():  # noqa: PTH112 - a Path raises at names too long for it
+        return False
     return os.path.lexists(text) or bool(pathlib.Path(text).suffix)  # lexists: no name is too long for it
 
 

@@ -10,11 +10,13 @@ import psutil
 
 from tfstyle import errors, files, runtime
 
-__all__ = ["LITERT", "RUNTIMES", "Stylizer", "find", "shipped"]
+__all__ = ["LITERT", "RUNTIMES", "Stylizer", "WEIGHTS", "find", "shipped"]
 
 Painter: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 LITERT = "model.tflite"
+# Keras' own file, to go on training from.
+WEIGHTS = "network.weights.h5"
 _SAVED_MODEL = "saved_model.pb"
 RUNTIMES = ("auto", "litert", "savedmodel")
 # TensorFlow takes seconds to start, then paints faster. Measured, 1024 x 768, two cores: see benchmarks.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import pathlib
 import time
 from collections.abc import Iterator, Mapping
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from tfstyle import data, errors, features, networks, planning, runtime, settings, styles, trainer, weights
 
-__all__ = ["Progress", "Training"]
+__all__ = ["Progress", "Training", "target_for"]
 
 # Steps between two reports; a training is interrupted and resumed only there.
 _REPORT_EVERY = 20
@@ -43,6 +44,27 @@ class Progress:
         return f"loss {self.losses['loss']:.4g} ({parts})"
 
 
+def target_for(chosen: settings.Training, style: styles.Style, network: str, precision: str) -> trainer.Target:
+    """What a training's loss compares to.
+
+    Args:
+        chosen: settings.
+        style: the painting, or stored statistics.
+        network: that the loss looks through.
+        precision: ``bfloat16`` or ``float32``.
+
+    Returns:
+        Network, weights of the terms, the painting's statistics.
+
+    Raises:
+        InputError: unusable layers, or weights that cannot be had.
+    """
+    objective = planning.objective_for(network, chosen.loss(network))
+    loaded = weights.load(network, layers=features.needed(network, objective.layers))
+    model = features.build(network, objective.layers, loaded, dtype=precision)
+    return trainer.Target(model, objective, style.grams(model, chosen.style_size, list(objective.style)))
+
+
 class Training:
     """Trains one network for one painting; an iterator of `Progress`.
 
@@ -57,34 +79,19 @@ class Training:
 
     def __init__(self, chosen: settings.Training, style: styles.Style, photos: data.Photos) -> None:
         keras.utils.set_random_seed(chosen.seed)
-        runtime.set_threads(chosen.threads)
+        compiled = keras.config.backend() != "tensorflow"  # Whose own graphs are as fast, and done sooner.
+        if not compiled:
+            runtime.set_threads(chosen.threads)
         self.chosen, self._style, self._photos = chosen, style, photos
         self._precision = runtime.resolve_precision(chosen.precision)
         dtype = "mixed_bfloat16" if self._precision == "bfloat16" else "float32"
         self.network = networks.build(chosen.network, dtype=dtype)
         self._looks_through = chosen.features
-        self._trainer = trainer.StyleTrainer(self.network, self.target(chosen.features))
+        self._trainer = trainer.StyleTrainer(self.network, self._target(chosen.features))
         rate = keras.optimizers.schedules.CosineDecay(chosen.learning_rate, chosen.steps, alpha=_LAST_RATE)
-        self._trainer.compile(optimizer=keras.optimizers.Adam(rate), jit_compile=False)
+        self._trainer.compile(optimizer=keras.optimizers.Adam(rate), jit_compile=compiled)
         self._trainer.optimizer.build(self._trainer.trainable_variables)
         self.step, self.seconds, self.unusable = 0, 0.0, set[int]()
-
-    def target(self, network: str) -> trainer.Target:
-        """What the loss compares to.
-
-        Args:
-            network: that it looks through.
-
-        Returns:
-            Network, weights of the terms, the painting's statistics.
-
-        Raises:
-            InputError: unusable layers, or weights that cannot be had.
-        """
-        objective = planning.objective_for(network, self.chosen.loss(network))
-        loaded = weights.load(network, layers=features.needed(network, objective.layers))
-        model = features.build(network, objective.layers, loaded, dtype=self._precision)
-        return trainer.Target(model, objective, self._style.grams(model, self.chosen.style_size, list(objective.style)))
 
     def __iter__(self) -> Iterator[Progress]:
         """Goes on from the present step.
@@ -103,6 +110,9 @@ class Training:
             pace = (self.seconds - begun) / (self.step - first)
             yield Progress(self.step, steps, losses, self.seconds, pace * (steps - self.step))
 
+    def _target(self, network: str) -> trainer.Target:
+        return target_for(self.chosen, self._style, network, self._precision)
+
     def _next_stop(self) -> int:
         stops = (self.step // _REPORT_EVERY + 1) * _REPORT_EVERY, self.chosen.steps, self._last_stretch()
         return min(stop for stop in stops if stop > self.step)
@@ -115,7 +125,7 @@ class Training:
     def _advance(self, last: int) -> dict[str, float]:
         """Trains up to a step; the mean losses on the way."""
         if self._looks_through != "vgg19" and self._last_stretch() <= self.step:
-            self._looks_through, self._trainer.target = "vgg19", self.target("vgg19")
+            self._looks_through, self._trainer.target = "vgg19", self._target("vgg19")
             self._trainer.train_function = None  # Traced with the other network.
         chosen = self.chosen
         batches = data.Batches(self._photos, chosen.crop, chosen.batch, range(self.step, last), chosen.seed)
@@ -131,6 +141,22 @@ class Training:
         self.unusable |= batches.unusable
         return losses
 
+    def begin_with(self, path: pathlib.Path) -> None:
+        """Takes another trained network's weights instead of random ones.
+
+        Args:
+            path: Keras' file of a network of the same kind.
+
+        Raises:
+            InputError: it is missing, damaged, or another kind's.
+        """
+        try:
+            self.network.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise errors.InputError(
+                f"{path}: no weights for {self.chosen.network}: begin with another style"
+            ) from error
+
     def paint(self, image: np.ndarray) -> np.ndarray:
         """Paints with the network as it is now.
 
@@ -144,10 +170,7 @@ class Training:
 
     def state(self) -> dict[str, np.ndarray]:
         """Arrays from which `restore` goes on to the same bits."""
-        values = {
-            f"variable {index}": keras.ops.convert_to_numpy(variable)
-            for index, variable in enumerate(self._variables())
-        }
+        values = {f"variable {index}": variable.numpy() for index, variable in enumerate(self._variables())}
         return {"step": np.array(self.step), "seconds": np.array(self.seconds), **values}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:

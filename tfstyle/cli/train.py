@@ -2,13 +2,15 @@
 
 import argparse
 import dataclasses
+import json
 import pathlib
 import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfstyle import checkpoints, errors, files, images, reports, runtime, settings
+import tfstyle
+from tfstyle import checkpoints, errors, files, images, reports, runtime, settings, stylizer
 from tfstyle.cli import console, options, resumption
 
 if TYPE_CHECKING:
@@ -29,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", metavar="FOLDER", help="for the trained style (default: NAME)")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted training")
+    parser.add_argument(
+        "--begin-with", metavar="STYLE", help="start from another style's network: fewer steps are needed"
+    )
     parser.add_argument("--preview", action="store_true", help="first paint one picture with the same loss, slowly")
     parser.add_argument("--sample-every", type=int, default=500, metavar="N", help="paint samples every N steps")
     options.add_settings(parser, kind=settings.Training)
@@ -50,18 +55,29 @@ def run(arguments: argparse.Namespace) -> None:
     from tfstyle import data, styles, training
 
     style, photos = styles.load(arguments.painting), data.open_photos(arguments.data)
+    beginning = stylizer.find(arguments.begin_with) / stylizer.WEIGHTS if arguments.begin_with else None
     recipe = {
         "train": arguments.name,
-        "data": [arguments.data, len(photos)],
+        "beginning": files.digest(beginning) if beginning else None,
+        "data": [_data_name(arguments.data), len(photos)],
         "painting": styles.digest(arguments.painting),
         "settings": dataclasses.asdict(chosen),
     }
     state = interrupted.state(recipe, insist=True)
     if arguments.preview and state is None:
         _preview(folder, style, chosen)
-    course = _Course(training.Training(chosen, style, photos), folder, recipe, arguments.sample_every)
+    run = training.Training(chosen, style, photos)
+    if beginning and state is None:
+        run.begin_with(beginning)
+    course = _Course(run, folder, recipe, arguments.sample_every)
     course.resume(state)
     course.complete(arguments.name)
+
+
+def _data_name(text: str) -> str:
+    """A dataset's name, or a folder's: where that lies on this machine is nobody else's business."""
+    folder = pathlib.Path(text)
+    return folder.resolve().name if folder.is_dir() else text
 
 
 def _folder(path: str) -> pathlib.Path:
@@ -151,9 +167,12 @@ class _Course:
     def _finish(self) -> None:
         from tfstyle import export
 
+        card = {**self._recipe, "seconds": round(self._run.seconds), "tfstyle": tfstyle.__version__}
         self._history.write_csv(self._folder / "training" / "losses.csv")
         self._sample(self._run.step)
         export.write(self._run.network, self._folder)
+        self._run.network.save_weights(self._folder / stylizer.WEIGHTS)
+        files.atomic_write(self._folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
         images.save_image(self._folder / "preview.jpg", self._run.paint(self._photos[0]))
         checkpoints.remove(_checkpoint(self._folder))
         skipped = len(self._run.unusable)
