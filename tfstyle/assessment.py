@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from tfstyle import evaluate, minimize, perceptual, problem, trainer
 
-__all__ = ["Score", "assess"]
+__all__ = ["Score", "assess", "flat_checkerboard"]
 
 Painter = Callable[[np.ndarray], np.ndarray]
 
@@ -67,6 +67,18 @@ def assess(paint: Painter, photo: np.ndarray, target: trainer.Target, most: int 
         saturation=evaluate.saturation(painted) - evaluate.saturation(original),
         blobs=evaluate.blobs(painted, original),
     )
+
+
+def flat_checkerboard(paint: Painter) -> float:
+    """The grid that a network leaves where there is nothing to paint.
+
+    Args:
+        paint: uint8 ``[H, W, 3]`` to the same.
+
+    Returns:
+        Decibels, see `evaluate.checkerboard`, of a grey picture of 256 x 256.
+    """
+    return evaluate.checkerboard(paint(np.full((256, 256, 3), 128, np.uint8)).astype(np.float32))
 
 
 def _objective(photo: tf.Tensor, target: trainer.Target) -> tuple[minimize.Objective, perceptual.PerceptualLoss]:

@@ -11,6 +11,7 @@ import importlib.resources
 import io
 import json
 import math
+import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,9 +19,11 @@ import numpy as np
 
 from tfstyle import errors, images
 
-__all__ = ["NETWORKS", "SIZES", "StoredStyle", "compress", "load_all"]
+__all__ = ["NETWORKS", "SIZES", "STATISTICS", "StoredStyle", "compress", "load_all", "pack", "read"]
 
 NETWORKS = ("compact", "vgg19")
+# The file's name in the folder of a trained style.
+STATISTICS = "statistics.npz"
 # Long sides of the painting, in pixels: the scales from 210 to 940 lie within a factor of 1.25 of one of them.
 SIZES = (256, 384, 512, 768)
 # Relative squared error (Frobenius) allowed to a stored Gram matrix: a tenth of what a good picture still differs by
@@ -67,6 +70,12 @@ class StoredStyle:
         factors = {layer: self.arrays[key].astype(np.float32) for layer, key in keys.items()}
         return {layer: factor @ factor.T for layer, factor in factors.items()}
 
+    def packed(self) -> bytes:
+        """The style as a file, see `pack`."""
+        return pack(
+            {key: self.arrays[key] for key in self.arrays if key != "about"}, json.loads(str(self.arrays["about"]))
+        )
+
     def recolored(self, photo: images.Photo) -> "StoredStyle":
         """Refuses: colours can be matched only on the painting itself.
 
@@ -85,13 +94,44 @@ def load_all() -> dict[str, StoredStyle]:
     """The styles in the package, by name, sorted; their arrays are read when used."""
     folder = importlib.resources.files("tfstyle") / "assets" / "styles"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".npz")), key=lambda file: file.name)
-    return {file.name.removesuffix(".npz"): _read(file.name.removesuffix(".npz"), file.read_bytes()) for file in files}
+    return {file.name.removesuffix(".npz"): read(file.name.removesuffix(".npz"), file.read_bytes()) for file in files}
 
 
-def _read(name: str, data: bytes) -> StoredStyle:
-    arrays = np.load(io.BytesIO(data))
-    about = json.loads(str(arrays["about"]))
-    return StoredStyle(name, about["title"], about["artist"], about["year"], hashlib.sha256(data).hexdigest(), arrays)
+def read(name: str, data: bytes) -> StoredStyle:
+    """Reads what `pack` wrote.
+
+    Args:
+        name: of the style.
+        data: the file.
+
+    Returns:
+        The style.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        arrays = np.load(io.BytesIO(data))
+        about = json.loads(str(arrays["about"]))
+        described = about["title"], about["artist"], about["year"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise errors.InputError(f"the statistics of style {name!r} are damaged: train or install it again") from error
+    return StoredStyle(name, *described, hashlib.sha256(data).hexdigest(), arrays)
+
+
+def pack(arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> bytes:
+    """A stored style as a file.
+
+    Args:
+        arrays: factors ``[C, rank]`` by ``<network>/<size>/<layer>``, from `compress`.
+        about: ``title``, ``artist``, ``year`` of the painting and its ``sha256``.
+
+    Returns:
+        The file.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, about=np.array(json.dumps(dict(about))), **arrays)
+    return buffer.getvalue()
 
 
 def compress(gram: np.ndarray) -> np.ndarray:

@@ -9,9 +9,9 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
-from tfstyle import color, errors, features, files, images, perceptual, shipped
+from tfstyle import color, errors, features, files, images, perceptual, shipped, weights
 
-__all__ = ["Painting", "Style", "digest", "load", "measure"]
+__all__ = ["Painting", "Style", "digest", "load", "measure", "statistics"]
 
 Grams: TypeAlias = Mapping[str, np.ndarray]
 
@@ -66,7 +66,7 @@ def load(text: str | pathlib.Path) -> Style:
     """Finds a style by file or by name; a file goes first.
 
     Args:
-        text: path of a painting, or a name that `shipped.load_all` lists.
+        text: path of a painting, folder of a trained style, or a name that `shipped.load_all` lists.
 
     Returns:
         The style.
@@ -74,6 +74,8 @@ def load(text: str | pathlib.Path) -> Style:
     Raises:
         InputError: neither file nor name.
     """
+    if (stored := _statistics_of(text)) is not None:
+        return shipped.read(pathlib.Path(text).name, stored.read_bytes())
     if _is_file(text):
         return Painting(images.load_image(text))
     return _named(str(text))
@@ -85,7 +87,14 @@ def digest(text: str | pathlib.Path) -> str:
     Raises:
         InputError: neither file nor name.
     """
+    if (stored := _statistics_of(text)) is not None:
+        return files.digest(stored)
     return files.digest(text) if _is_file(text) else _named(str(text)).digest
+
+
+def _statistics_of(text: str | pathlib.Path) -> pathlib.Path | None:
+    path = os.path.join(text, shipped.STATISTICS)  # noqa: PTH118 - a Path raises at names too long for it
+    return pathlib.Path(path) if os.path.isfile(path) else None  # noqa: PTH113
 
 
 def _is_file(text: str | pathlib.Path) -> bool:
@@ -116,3 +125,25 @@ def measure(model: keras.Model, photo: images.Photo, layers: Sequence[str]) -> G
     mask = None if photo.alpha is None else photo.alpha[None]
     grams = perceptual.style_grams(model, photo.rgb[None], layers, mask)
     return {name: np.asarray(gram)[0] for name, gram in grams.items()}
+
+
+def statistics(painting: Painting) -> dict[str, np.ndarray]:
+    """Compressed Gram matrices of a painting, for `shipped.pack`.
+
+    Args:
+        painting: the painting.
+
+    Returns:
+        Factors ``[C, rank]`` by ``<network>/<size>/<layer>``, for those networks of `shipped.NETWORKS` whose weights
+        are at hand.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    for network in shipped.NETWORKS:
+        if not weights.find(network):
+            continue
+        layers = features.NETWORKS[network].style_layers
+        model = features.build(network, layers, weights.load(network, layers=features.needed(network, layers)))
+        for size in shipped.SIZES:
+            grams = painting.grams(model, size, layers)
+            arrays |= {f"{network}/{size}/{layer}": shipped.compress(gram) for layer, gram in grams.items()}
+    return arrays

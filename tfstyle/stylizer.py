@@ -65,7 +65,7 @@ class Stylizer:
         threads: processor threads, 0 for all.
 
     Raises:
-        InputError: the folder holds no style, or no such runtime.
+        InputError: the folder holds no style or a damaged one, or no such runtime.
     """
 
     def __init__(
@@ -82,7 +82,10 @@ class Stylizer:
                 f"{folder}: no style there ({needed.name} is missing): give what tfstyle train wrote"
             )
         self.engine = engine
-        self._paint = (_litert if engine == "litert" else _saved_model)(self.folder, threads)
+        try:
+            self._paint = (_litert if engine == "litert" else _saved_model)(self.folder, threads)
+        except Exception as error:  # Damaged files make both libraries raise nearly anything.
+            raise errors.InputError(f"{needed}: is damaged: train or install the style again") from error
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """Paints one picture.

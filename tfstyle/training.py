@@ -170,7 +170,7 @@ class Training:
 
     def state(self) -> dict[str, np.ndarray]:
         """Arrays from which `restore` goes on to the same bits."""
-        values = {f"variable {index}": variable.numpy() for index, variable in enumerate(self._variables())}
+        values = {f"variable {index}": np.array(variable.numpy()) for index, variable in enumerate(self._variables())}
         return {"step": np.array(self.step), "seconds": np.array(self.seconds), **values}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "the same picture with one setting varied: contact sheet, curves, table",
     "train": "train a network that paints any photo in one style (the fast path)",
     "stylize": "paint photos with a trained network, in a moment",
+    "evaluate": "how good a trained network is, in numbers",
     "styles": "list the styles that come with tfstyle",
     "demo": "paint a bundled photo, offline",
 }

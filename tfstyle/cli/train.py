@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tfstyle
-from tfstyle import checkpoints, errors, files, images, reports, runtime, settings, stylizer
+from tfstyle import checkpoints, errors, files, images, reports, runtime, settings, shipped, stylizer
 from tfstyle.cli import console, options, resumption
 
 if TYPE_CHECKING:
-    from tfstyle import training
+    from tfstyle import styles, training
 
 __all__ = ["add_arguments", "run"]
 
@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
     run = training.Training(chosen, style, photos)
     if beginning and state is None:
         run.begin_with(beginning)
+    _store_statistics(folder, style, arguments.painting)
     course = _Course(run, folder, recipe, arguments.sample_every)
     course.resume(state)
     course.complete(arguments.name)
@@ -88,6 +89,18 @@ def _folder(path: str) -> pathlib.Path:
         raise errors.InputError(f"{folder}: cannot be made: {error.strerror}; choose another --output") from error
     files.check_folder(folder / "training" / "losses.csv")
     return folder
+
+
+def _store_statistics(folder: pathlib.Path, style: "styles.Style", text: str) -> None:
+    """So that tfstyle optimize and evaluate know the style without the painting."""
+    from tfstyle import styles
+
+    if isinstance(style, styles.Painting):
+        about = {"title": pathlib.Path(text).stem, "artist": "", "year": "", "sha256": styles.digest(text)}
+        data = shipped.pack(styles.statistics(style), about)
+    else:
+        data = style.packed()
+    files.atomic_write(folder / shipped.STATISTICS, data)
 
 
 def _checkpoint(folder: pathlib.Path) -> pathlib.Path:
