@@ -1,0 +1,56 @@
+"""``tfstyle evaluate`` on an exported network that has learned nothing, and what it refuses."""
+
+import dataclasses
+import json
+import shutil
+
+import pytest
+import runs
+
+from tfstyle import settings, shipped
+
+
+@pytest.fixture
+def style(exported, tmp_path):
+    """A folder as tfstyle train leaves it."""
+    folder = tmp_path / "style"
+    shutil.copytree(exported[1], folder)
+    chosen = settings.Training(network=exported[0].name, style_size=256)
+    (folder / "card.json").write_text(json.dumps({"settings": dataclasses.asdict(chosen)}))
+    (folder / shipped.STATISTICS).write_bytes(shipped.load_all()["scream"].packed())
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return runs.folder_of_photos(tmp_path / "photos", 2, height=64, width=72)
+
+
+@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
+def test_scores_every_photo(style, photos, tmp_path, capsys, monkeypatch):
+    from tfstyle.cli import evaluate
+
+    monkeypatch.setattr(evaluate, "_LATENCIES", ((64, 64),))
+    monkeypatch.setattr(evaluate, "_REPEATS", 2)
+    words = ["evaluate", str(style), "--photos", str(photos), "--size", "72", "--features", "compact"]
+    assert runs.command(*words, "--runtime", "litert", "-o", str(tmp_path / "figures.json")) == 0
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert list(figures["photos"]) == ["0.png", "1.png"]
+    assert figures["features"] == "compact"
+    assert figures["latency"]["64x64"]["p95"] >= figures["latency"]["64x64"]["median"] > 0
+    for name, value in figures["median"].items():
+        of_both = [row[name] for row in figures["photos"].values()]
+        assert value == pytest.approx(sum(of_both) / 2)
+    assert "checkerboard" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
+def test_a_folder_without_photos_or_card_is_refused(style, photos, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert runs.command("evaluate", str(style), "--photos", str(tmp_path / "empty")) == 2
+    assert "no photos" in capsys.readouterr().err
+    (style / "card.json").write_text("{}")
+    assert runs.command("evaluate", str(style), "--photos", str(photos)) == 2
+    assert "card.json" in capsys.readouterr().err
+    assert runs.command("evaluate", "nowhere", "--photos", str(photos)) == 2
+    assert "no style 'nowhere'" in capsys.readouterr().err
