@@ -58,24 +58,36 @@ def tiny(tiny_weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture
 def tiny_networks(tiny: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The loss looks through `tiny_weights` in place of compact, and there is no vgg19; returns its monkeypatch."""
+    """Realtime and compact are small, and there is no vgg19; returns its monkeypatch."""
+    from tfstyle import networks
+
+    monkeypatch.setitem(networks.NETWORKS, "realtime", runs.small_body)
     monkeypatch.setenv("TFSTYLE_COMPACT_WEIGHTS", tiny)
     monkeypatch.delenv("TFSTYLE_VGG19_WEIGHTS", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     return monkeypatch
 
 
+@pytest.fixture(scope="session")
+def _exports() -> dict[str, tuple["keras.Model", pathlib.Path]]:
+    return {}
+
+
 @pytest.fixture(scope="session", params=["realtime", "johnson"])
 def exported(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    _exports: dict[str, tuple["keras.Model", pathlib.Path]],
 ) -> tuple["keras.Model", pathlib.Path]:
-    """A transformation network, as if trained, and the folder that it was exported to."""
+    """A transformation network, as if trained, and the folder that it was exported to, once (it takes seconds)."""
     runtime.import_tensorflow()
     from tfstyle import export, networks
 
-    network, folder = runs.shaken(networks.build(request.param)), tmp_path_factory.mktemp(request.param)
-    export.write(network, folder)
-    return network, folder
+    if request.param not in _exports:
+        network, folder = runs.shaken(networks.build(request.param)), tmp_path_factory.mktemp(request.param)
+        export.write(network, folder)
+        _exports[request.param] = network, folder
+    return _exports[request.param]
 
 
 @pytest.fixture

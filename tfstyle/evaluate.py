@@ -39,7 +39,7 @@ def checkerboard(picture: np.ndarray) -> float:
     if min(picture.shape[:2]) < _TILE:
         raise ValueError(f"a picture of at least {_TILE} pixels each way is needed, got {picture.shape[:2]}")
     power = _spectrum(picture.astype(np.float64) @ _LUMA)
-    places = [0, _TILE // 4, _TILE // 2]
+    places = range(0, _TILE, _TILE // 4)  # All four: a diagonal's other direction has a frequency below 0.
     peaks = [(row, column) for row in places for column in places if row or column]
     return max(_prominence(power, *peak) for peak in peaks)
 

@@ -84,6 +84,8 @@ class Stylizer:
         self.engine = engine
         try:
             self._paint = (_litert if engine == "litert" else _saved_model)(self.folder, threads)
+        except ImportError:
+            raise
         except Exception as error:  # Damaged files make both libraries raise nearly anything.
             raise errors.InputError(f"{needed}: is damaged: train or install the style again") from error
 

@@ -1,0 +1,130 @@
+"""Painting with exported networks: both runtimes, all sizes, refusals."""
+
+import types
+
+import numpy as np
+import psutil
+import pytest
+
+from tfstyle import errors, networks, stylizer
+
+
+@pytest.fixture(scope="session", params=["litert", "savedmodel"])
+def paint(exported, request):
+    """A style of each network with each runtime."""
+    return exported[0], stylizer.Stylizer(exported[1], engine=request.param)
+
+
+def noise(height, width):
+    return np.random.default_rng(height * width).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+class TestSizes:
+    @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (7, 2), (4, 4)])
+    def test_paints_the_smallest(self, paint, height, width):
+        painted = paint[1](noise(height, width))
+        assert painted.shape == (height, width, 3)
+        assert painted.dtype == np.uint8
+
+    @pytest.mark.parametrize(("height", "width"), [(31, 33), (65, 97), (64, 64)])
+    def test_paints_as_the_network_does(self, paint, height, width):
+        network, painter = paint
+        image = noise(height, width)
+        painted = painter(image)
+        assert painted.shape == image.shape
+        assert painted.dtype == np.uint8
+        expected = network(image[None].astype(np.float32)).numpy()[0]
+        # The SavedModel computes in bfloat16 where the processor is made for it.
+        limit = 24 if painter.engine == "savedmodel" and stylizer.runtime.fast_bfloat16() else 1
+        assert np.percentile(np.abs(painted - expected), 99) < limit
+
+    def test_the_same_picture_again_after_another_size(self, paint):
+        _, painter = paint
+        image = noise(20, 30)
+        first = painter(image)
+        painter(noise(44, 12))
+        np.testing.assert_array_equal(painter(image), first)
+
+    def test_the_photo_is_left_alone(self, paint):
+        _, painter = paint
+        image = noise(9, 9)
+        before = image.copy()
+        painter(image)
+        np.testing.assert_array_equal(image, before)
+
+    def test_pads_to_what_networks_need(self):
+        assert networks.MULTIPLE == stylizer._MULTIPLE
+
+
+def test_runtimes_agree(exported, monkeypatch):
+    """Within two grey levels, in float32."""
+    monkeypatch.setattr(stylizer.runtime, "fast_bfloat16", lambda: False)
+    import tensorflow as tf
+
+    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": False})
+    _, folder = exported
+    image = noise(65, 97)
+    litert, saved = (stylizer.Stylizer(folder, engine=engine)(image) for engine in ("litert", "savedmodel"))
+    assert np.percentile(np.abs(litert.astype(np.int16) - saved), 99) <= 2
+
+
+class TestChoice:
+    @pytest.mark.parametrize(("count", "expected"), [(1, "litert"), (39, "litert"), (40, "savedmodel")])
+    def test_tensorflow_is_started_for_many_pictures_only(self, exported, monkeypatch, count, expected):
+        chosen = []
+        monkeypatch.setattr(stylizer, "_litert", lambda *_: chosen.append("litert"))
+        monkeypatch.setattr(stylizer, "_saved_model", lambda *_: chosen.append("savedmodel"))
+        assert stylizer.Stylizer(exported[1], count=count).engine == expected
+        assert chosen == [expected]
+
+    def test_unknown_runtime(self, exported):
+        with pytest.raises(errors.InputError, match="unknown runtime 'onnx': choose one of auto, litert, savedmodel"):
+            stylizer.Stylizer(exported[1], engine="onnx")
+
+    @pytest.mark.parametrize(("engine", "missing"), [("litert", "model.tflite"), ("savedmodel", "saved_model.pb")])
+    def test_nothing_there(self, tmp_path, engine, missing):
+        for folder in (tmp_path, tmp_path / "nowhere"):
+            with pytest.raises(errors.InputError, match=f"no style there .{missing} is missing.*tfstyle train"):
+                stylizer.Stylizer(folder, engine=engine)
+
+    @pytest.mark.parametrize("engine", ["litert", "savedmodel"])
+    def test_damaged_files(self, tmp_path, engine):
+        for name in ("model.tflite", "saved_model.pb"):
+            (tmp_path / name).write_bytes(b"nonsense")
+        with pytest.raises(errors.InputError, match="damaged"):
+            stylizer.Stylizer(tmp_path, engine=engine)
+
+
+class TestMemory:
+    def test_too_little_names_a_size_that_fits(self, exported, monkeypatch):
+        painter = stylizer.Stylizer(exported[1])
+        free = types.SimpleNamespace(available=stylizer._BYTES_PER_PIXEL * 30 * 40)
+        monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+        assert painter(noise(30, 40)).shape == (30, 40, 3)
+        with pytest.raises(errors.InputError, match="80x60 pixels need about .* GB are free: use --size 40 or less"):
+            painter(noise(60, 80))
+
+
+class TestFind:
+    def test_a_folder_is_taken_as_it_is(self, tmp_path):
+        assert stylizer.find(str(tmp_path)) == tmp_path
+
+    @pytest.mark.parametrize("name", ["nosuch", "no/such", "x" * 5000, "a\0b"])
+    def test_neither_folder_nor_name(self, name):
+        with pytest.raises(errors.InputError, match="give a folder that tfstyle train wrote, or one of"):
+            stylizer.find(name)
+
+    def test_shipped_styles_by_name(self, monkeypatch, tmp_path):
+        module = tmp_path / "tfstyle" / "stylizer.py"
+        for name in ("waves", "night"):
+            folder = tmp_path / "saved_models" / name
+            folder.mkdir(parents=True)
+            (folder / stylizer.LITERT).write_bytes(b"")
+        (tmp_path / "saved_models" / "unfinished").mkdir()
+        monkeypatch.setattr(stylizer, "__file__", str(module))
+        assert list(stylizer.shipped()) == ["night", "waves"]
+        assert stylizer.find("waves") == tmp_path / "saved_models" / "waves"
+        inside = tmp_path / "tfstyle" / "saved_models" / "inside"  # As in an installed package.
+        inside.mkdir(parents=True)
+        (inside / stylizer.LITERT).write_bytes(b"")
+        assert list(stylizer.shipped()) == ["inside"]
