@@ -1,4 +1,3 @@
-import importlib.resources
 import itertools
 import json
 import math
@@ -77,10 +76,28 @@ def folder(tmp_path, monkeypatch):
         about = {"title": name.title(), "artist": "Nobody", "year": "1900"}
         np.savez(place / f"{name}.npz", about=np.array(json.dumps(about)), **arrays)
     (place / "README.md").write_text("no style")
-    monkeypatch.setattr(importlib.resources, "files", lambda _: tmp_path)
+    monkeypatch.setattr(shipped, "__file__", str(tmp_path / "shipped.py"))
     shipped.load_all.cache_clear()
     yield place
     shipped.load_all.cache_clear()
+
+
+def test_styles_with_a_trained_network_are_listed_too(folder):
+    trained = folder.parent.parent / "saved_models" / "river"
+    trained.mkdir(parents=True)
+    sea = shipped.load_all()["sea"]
+    (trained / shipped.STATISTICS).write_bytes(sea.packed())
+    shipped.load_all.cache_clear()
+    assert list(shipped.load_all()) == ["river", "sea", "waves"]
+    river = shipped.load_all()["river"]
+    assert (river.name, river.title) == ("river", "Sea")
+    np.testing.assert_array_equal(river.arrays["compact/256/conv1_1"], sea.arrays["compact/256/conv1_1"])
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"nothing of the kind"])
+def test_damaged_statistics_are_named(data):
+    with pytest.raises(errors.InputError, match="statistics of style 'waves' are damaged"):
+        shipped.read("waves", data)
 
 
 class TestStored:

@@ -115,16 +115,16 @@ class TestFind:
             stylizer.find(name)
 
     def test_shipped_styles_by_name(self, monkeypatch, tmp_path):
-        module = tmp_path / "tfstyle" / "stylizer.py"
+        module = tmp_path / "tfstyle" / "shipped.py"
         for name in ("waves", "night"):
             folder = tmp_path / "saved_models" / name
             folder.mkdir(parents=True)
             (folder / stylizer.LITERT).write_bytes(b"")
         (tmp_path / "saved_models" / "unfinished").mkdir()
-        monkeypatch.setattr(stylizer, "__file__", str(module))
-        assert list(stylizer.shipped()) == ["night", "waves"]
+        monkeypatch.setattr(stylizer.shipped, "__file__", str(module))
+        assert list(stylizer.trained()) == ["night", "waves"]
         assert stylizer.find("waves") == tmp_path / "saved_models" / "waves"
         inside = tmp_path / "tfstyle" / "saved_models" / "inside"  # As in an installed package.
         inside.mkdir(parents=True)
         (inside / stylizer.LITERT).write_bytes(b"")
-        assert list(stylizer.shipped()) == ["inside"]
+        assert list(stylizer.trained()) == ["inside"]

@@ -7,10 +7,10 @@ truncated eigenvectors: G is close to F F^T with a thin F. Reading them needs ne
 import dataclasses
 import functools
 import hashlib
-import importlib.resources
 import io
 import json
 import math
+import pathlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ import numpy as np
 
 from tfstyle import errors, images
 
-__all__ = ["NETWORKS", "SIZES", "STATISTICS", "StoredStyle", "compress", "load_all", "pack", "read"]
+__all__ = ["NETWORKS", "SIZES", "STATISTICS", "StoredStyle", "compress", "load_all", "models", "pack", "read"]
 
 NETWORKS = ("compact", "vgg19")
 # The file's name in the folder of a trained style.
@@ -89,12 +89,18 @@ class StoredStyle:
         )
 
 
+def models() -> pathlib.Path:
+    """The folder of the styles that come with a trained network, one folder each."""
+    inside = pathlib.Path(__file__).parent / "saved_models"
+    return inside if inside.is_dir() else inside.parent.parent / "saved_models"  # A checkout has it at its top.
+
+
 @functools.cache
 def load_all() -> dict[str, StoredStyle]:
-    """The styles in the package, by name, sorted; their arrays are read when used."""
-    folder = importlib.resources.files("tfstyle") / "assets" / "styles"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".npz")), key=lambda file: file.name)
-    return {file.name.removesuffix(".npz"): read(file.name.removesuffix(".npz"), file.read_bytes()) for file in files}
+    """The styles in the package, by name, sorted; with or without a trained network."""
+    alone = {path.stem: path for path in (pathlib.Path(__file__).parent / "assets" / "styles").glob("*.npz")}
+    trained = {path.parent.name: path for path in models().glob(f"*/{STATISTICS}")}
+    return {name: read(name, path.read_bytes()) for name, path in sorted({**alone, **trained}.items())}
 
 
 def read(name: str, data: bytes) -> StoredStyle:
@@ -114,7 +120,7 @@ def read(name: str, data: bytes) -> StoredStyle:
         arrays = np.load(io.BytesIO(data))
         about = json.loads(str(arrays["about"]))
         described = about["title"], about["artist"], about["year"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise errors.InputError(f"the statistics of style {name!r} are damaged: train or install it again") from error
     return StoredStyle(name, *described, hashlib.sha256(data).hexdigest(), arrays)
 

@@ -8,9 +8,9 @@ from typing import TypeAlias
 import numpy as np
 import psutil
 
-from tfstyle import errors, files, runtime
+from tfstyle import errors, files, runtime, shipped
 
-__all__ = ["LITERT", "RUNTIMES", "Stylizer", "WEIGHTS", "find", "shipped"]
+__all__ = ["LITERT", "RUNTIMES", "Stylizer", "WEIGHTS", "find", "trained"]
 
 Painter: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
@@ -27,18 +27,16 @@ _MULTIPLE = 4
 _BYTES_PER_PIXEL = 500
 
 
-def shipped() -> dict[str, pathlib.Path]:
+def trained() -> dict[str, pathlib.Path]:
     """Folders of the styles that come with tfstyle, by name."""
-    inside = pathlib.Path(__file__).parent / "saved_models"
-    folder = inside if inside.is_dir() else inside.parent.parent / "saved_models"  # A checkout has it at its top.
-    return {path.parent.name: path.parent for path in sorted(folder.glob(f"*/{LITERT}"))}
+    return {path.parent.name: path.parent for path in sorted(shipped.models().glob(f"*/{LITERT}"))}
 
 
 def find(text: str) -> pathlib.Path:
     """The folder of a style.
 
     Args:
-        text: a folder, or the name of a style that `shipped` lists.
+        text: a folder, or the name of a style that `trained` lists.
 
     Returns:
         The folder.
@@ -48,10 +46,10 @@ def find(text: str) -> pathlib.Path:
     """
     if files.is_folder(text):
         return pathlib.Path(text)
-    if text not in shipped():
-        names = ", ".join(shipped()) or "none here"
+    if text not in trained():
+        names = ", ".join(trained()) or "none here"
         raise errors.InputError(f"no style {text!r}: give a folder that tfstyle train wrote, or one of: {names}")
-    return shipped()[text]
+    return trained()[text]
 
 
 class Stylizer:

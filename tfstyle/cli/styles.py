@@ -15,9 +15,11 @@ def run(arguments: argparse.Namespace) -> None:
     del arguments
     from rich import console, table
 
-    from tfstyle import shipped
+    from tfstyle import shipped, stylizer
 
-    listing = table.Table("name", "painting", "artist", "year", box=None)
+    trained = stylizer.trained()
+    listing = table.Table("name", "painting", "artist", "year", "trained network's picture", box=None)
     for style in shipped.load_all().values():
-        listing.add_row(style.name, style.title, style.artist, style.year)
+        picture = trained[style.name] / "preview.jpg" if style.name in trained else ""
+        listing.add_row(style.name, style.title, style.artist, style.year, str(picture))
     console.Console().print(listing)
