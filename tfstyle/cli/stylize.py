@@ -1,13 +1,14 @@
 """``tfstyle stylize``: paint photos with a trained network."""
 
 import argparse
+import collections
 import pathlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 import tfstyle
-from tfstyle import color, errors, images, stylizer
+from tfstyle import color, errors, files, images, stylizer
 from tfstyle.cli import console
 
 __all__ = ["add_arguments", "run"]
@@ -39,6 +40,8 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if not 0 <= arguments.strength <= 1:
         raise errors.InputError(f"strength is {arguments.strength}: use 0 to 1")
+    if arguments.threads < 0:
+        raise errors.InputError(f"threads is {arguments.threads}: use 0 or more")
     pairs = _pairs([pathlib.Path(each) for each in arguments.image], pathlib.Path(arguments.output))
     paint = stylizer.Stylizer(
         stylizer.find(arguments.style), engine=arguments.runtime, count=len(pairs), threads=arguments.threads
@@ -53,7 +56,8 @@ def run(arguments: argparse.Namespace) -> None:
                 raise
             failed += 1
             console.say(f"tfstyle: {error}")
-        console.say(f"{number}/{len(pairs)} {result}")
+        else:
+            console.say(f"{number}/{len(pairs)} {result}")
     if failed:
         raise errors.InputError(f"{failed} of {len(pairs)} photos could not be painted, see above; the others are")
 
@@ -61,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _pairs(sources: Sequence[pathlib.Path], output: pathlib.Path) -> list[tuple[pathlib.Path, pathlib.Path]]:
     """Every photo with its result's file; the names below a folder stay the same."""
     if output.suffix.lower() in _SUFFIXES:
-        if len(sources) != 1 or sources[0].is_dir():
+        if len(sources) != 1 or files.is_folder(sources[0]):
             raise errors.InputError(f"{output} is one picture's name: name a folder for the results of several photos")
         images.check_writable(output)
         return [(sources[0], output)]
@@ -70,11 +74,19 @@ def _pairs(sources: Sequence[pathlib.Path], output: pathlib.Path) -> list[tuple[
         raise errors.InputError(
             f"no photos in {', '.join(map(str, sources))}: give {', '.join(sorted(_SUFFIXES))} files"
         )
+    _check_results([result for _, result in pairs])
     return pairs
 
 
+def _check_results(results: Sequence[pathlib.Path]) -> None:
+    """Refuses what would overwrite one result by the next."""
+    twice = [result for result, count in collections.Counter(results).items() if count > 1]
+    if twice:
+        raise errors.InputError(f"several photos would become {twice[0]}: give the folder that they lie in instead")
+
+
 def _photos(source: pathlib.Path) -> Iterator[tuple[pathlib.Path, pathlib.Path]]:
-    if not source.is_dir():
+    if not files.is_folder(source):
         yield source, pathlib.Path(source.name)
         return
     for path in sorted(source.rglob("*")):
@@ -88,7 +100,12 @@ def _paint(
     photo = images.load_image(source, size=arguments.size)
     if result.exists() and result.samefile(source):
         raise errors.InputError(f"{result} is the photo itself: choose another place for the result")
-    result.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        result.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise errors.InputError(
+            f"{result.parent}: cannot be made: {error.strerror}; choose another --output"
+        ) from error
     painted = paint(np.rint(photo.rgb).astype(np.uint8)).astype(np.float32)
     if arguments.keep_colors:
         painted = color.keep_luminance(painted, photo.rgb)
