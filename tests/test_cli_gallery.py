@@ -167,8 +167,10 @@ class TestStyles:
 class TestDemo:
     def test_paints_without_any_file(self):
         assert runs.command("demo", "--size", "64", "-o", "demo.png") == 0
-        assert max(images.load_image("demo.png").rgb.shape) == 64
-        assert images.load_recipe("demo.png")["demo"] == "starry_night"
+        sheet, slow = images.load_image("demo.png").rgb, images.load_image("demo/starry_night--slow.png").rgb
+        assert max(slow.shape) == 64
+        assert min(sheet.shape[:2]) > 64
+        assert images.load_recipe("demo/starry_night--slow.png")["demo"] == "starry_night"
 
     def test_resumes_its_own_run_and_starts_anew_beside_anothers(self, monkeypatch, capsys):
         show, firsts = console.Progress.show, []
@@ -188,7 +190,8 @@ class TestDemo:
         stop_at, firsts = None, []
         assert runs.command(*words, "--style", "scream") == 0
         assert firsts[0] == 5
-        assert set(os.listdir()) == {"photo.png", "painting.png", "demo.png"}
+        assert set(os.listdir()) == {"photo.png", "painting.png", "demo.png", "demo"}
+        assert images.load_recipe("demo/scream--slow.png")["demo"] == "scream"
 
     def test_unknown_style(self, capsys):
         assert runs.command("demo", "--style", "nobody", "-o", "demo.png") == 2

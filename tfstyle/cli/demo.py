@@ -1,10 +1,11 @@
-"""``tfstyle demo``: a bundled photo, a stored style, the bundled network: a picture without any download."""
+"""``tfstyle demo``: a bundled photo in the bundled styles, fast and slow, without any download."""
 
 import argparse
 import dataclasses
 
-from tfstyle import images, runtime, settings
-from tfstyle.cli import console, resumption
+import numpy as np
+
+from tfstyle import errors, images, runtime, settings, shipped, stylizer
 
 __all__ = ["add_arguments", "run"]
 
@@ -12,13 +13,13 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
     parser.add_argument("-o", "--output", metavar="OUT", default="tfstyle-demo.png", help="default: %(default)s")
-    parser.add_argument("--style", default="starry_night", metavar="NAME", help="a style that tfstyle styles lists")
+    parser.add_argument("--style", metavar="NAME", help="one that tfstyle styles lists (default: all that are trained)")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted demo")
-    parser.add_argument("--size", type=int, default=384, metavar="PIXELS", help="long side (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=256, metavar="PIXELS", help="long side (default: %(default)s)")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Paints scikit-image's photo of a cat.
+    """Paints scikit-image's photo of a cat: with every trained network, then pixel by pixel; one contact sheet.
 
     Raises:
         InputError: unusable input.
@@ -26,16 +27,30 @@ def run(arguments: argparse.Namespace) -> None:
     """
     images.check_writable(arguments.output)
     chosen = settings.Settings(features="compact", size=arguments.size)
+    trained = stylizer.trained()
+    names = [arguments.style] if arguments.style else list(trained) or ["starry_night"]
+    if unknown := set(names) - set(shipped.load_all()):
+        raise errors.InputError(f"no style {min(unknown)!r}: choose one of {', '.join(shipped.load_all())}")
+    photo = _photo(arguments.size)
+    paint = {name: stylizer.Stylizer(trained[name]) for name in names if name in trained}
+    fast = [(f"{name}, fast", painter(photo.rgb.astype(np.uint8))) for name, painter in paint.items()]
     runtime.import_tensorflow()
+    from tfstyle import optimization
+    from tfstyle.cli import gallery
+
+    def entry(name: str) -> gallery.Entry:
+        return gallery.Entry(
+            f"{name}, slow",
+            {"demo": name, "settings": dataclasses.asdict(chosen)},
+            lambda: optimization.Optimization(photo, [shipped.load_all()[name]], chosen),
+        )
+
+    first = [("photo", photo.rgb), *fast]
+    gallery.complete([entry(name) for name in names], arguments.output, first=first, resume=arguments.resume)
+
+
+def _photo(size: int) -> images.Photo:
     from skimage import data
 
-    from tfstyle import optimization, styles
-    from tfstyle.cli import session
-
-    photo = images.Photo(data.chelsea().astype("float32"))
-    run = optimization.Optimization(photo, [styles.load(arguments.style)], chosen)
-    recipe = {"demo": arguments.style, "settings": dataclasses.asdict(chosen)}
-    painting = session.Session(run, recipe, session.Outputs(arguments.output))
-    painting.resume(resumption.Interrupted(arguments.output, resume=arguments.resume).state(recipe))
-    painting.complete("compact")
-    console.say(f"saved {arguments.output}")
+    photo = images.Photo(data.chelsea().astype(np.float32))
+    return images.resize(photo, *images.fit_size(*photo.size, size))
