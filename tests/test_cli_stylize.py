@@ -22,7 +22,7 @@ FRAMEWORKS = {"tensorflow", "keras"}
 @pytest.fixture(autouse=True)
 def style(folder, exported):
     """The trained style's folder; the current folder holds photo.png."""
-    pathlib.Path("painting.png").unlink()
+    (folder / "painting.png").unlink()
     return str(exported[1])
 
 

@@ -258,7 +258,8 @@ def elsewhere(train, tiny_weights, grams, batch, tmp_path):
     return compare
 
 
-@pytest.mark.parametrize("kind", ["two devices", pytest.param("jax", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["two devices", "jax"])
 def test_trains_alike_elsewhere(elsewhere, train, kind):
     """A batch of two against one picture on each of two devices; TensorFlow against JAX."""
     if kind == "jax" and not importlib.util.find_spec("jax"):
