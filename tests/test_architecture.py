@@ -46,6 +46,7 @@ ORDER = [
     "training",
     "export",
     "stylizer",
+    "peers",
     "evaluate",
     "assessment",
     "cli",

@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "train a network that paints any photo in one style (the fast path)",
     "stylize": "paint photos with a trained network, in a moment",
     "evaluate": "how good a trained network is, in numbers",
+    "bench": "how fast the networks are here, side by side with PyTorch and ONNX Runtime",
     "styles": "list the styles that come with tfstyle",
     "demo": "paint a bundled photo, offline",
 }

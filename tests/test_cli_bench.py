@@ -1,0 +1,319 @@
+"""``tfstyle bench``: who takes part, whose turn it is, what becomes of the seconds; and that the peers paint the same.
+
+Contenders are faked by a script that speaks their language, or are LiteRT and TensorFlow with small networks. PyTorch
+and ONNX Runtime themselves are tried where TFSTYLE_PEERS names a Python that has both.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+import drawn
+import numpy as np
+import pytest
+import runs
+
+from tfstyle import peers, runtime
+from tfstyle.cli import bench
+
+SIZE = ("--height", "16", "--width", "20")
+PARAMETERS = 1_677_635  # Johnson's table with mirrored borders, and biases at the end only: counted by hand.
+
+# Answers with the seconds it is given; notes its turns; with nothing left to say, it ends. Its picture has one colour.
+FAKE = """
+import json, pathlib, sys
+import numpy as np
+seconds, colour, facts, turns = {seconds}, {colour}, {facts}, {turns!r}
+engine, precision, folder, threads = sys.argv[2:]
+height, width, _ = np.load(folder + "/photo.npy").shape
+np.save(f"{{folder}}/{{engine}}-{{precision}}.npy", np.full((height, width, 3), colour, np.uint8))
+found = {{"versions": {{engine: "1.2"}}, "shape": [height, width, 3], "dtype": "uint8", "parameters": 0}}
+print(json.dumps(found | facts), flush=True)
+for _, answer in zip(sys.stdin, seconds):
+    with pathlib.Path(turns).open("a") as file:
+        print(engine, threads, file=file)
+    print(answer, flush=True)
+"""
+
+
+@pytest.fixture
+def python(tmp_path):
+    """Makes an interpreter that paints like `FAKE` whatever it is told to run."""
+
+    def make(name, seconds=(1.0, 1.0), colour=0, facts=None):
+        options = {"seconds": seconds, "colour": colour, "facts": facts or {}, "turns": str(tmp_path / "turns")}
+        (tmp_path / f"{name}.py").write_text(FAKE.format(**options))
+        return program(tmp_path / name, f'exec {sys.executable} {tmp_path / name}.py "$@"')
+
+    return make
+
+
+def program(path, line):
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def faked(monkeypatch):
+    """Nobody but the peers, no pauses, no networks to write."""
+
+    def write(folder, height, width):
+        (folder / "johnson").mkdir()
+        np.save(folder / "johnson" / peers.PHOTO, np.zeros((height, width, 3), np.uint8))
+        return {"johnson": PARAMETERS}
+
+    monkeypatch.setattr(bench, "_write", write)
+    monkeypatch.setattr(bench, "_PAUSE", 0.0)
+    monkeypatch.setattr(bench, "_PATIENCE", 0.2)
+    monkeypatch.setattr(bench, "CONTENDERS", (bench.Contender("johnson", "torch"), bench.Contender("johnson", "onnx")))
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("--height", "12"),
+            ("--height", "-16"),
+            ("--width", "1022"),
+            ("--rounds", "0"),
+            ("--threads", "-1"),
+            ("-o", "nowhere/bench.json"),
+            ("--rounds", "many"),
+            ("--torch", "nowhere/python"),
+            ("--onnx", "nowhere/python"),
+        ],
+    )
+    def test_in_one_line_before_the_work(self, words, capsys, monkeypatch):
+        monkeypatch.setattr(bench, "_write", None)
+        assert runs.command("bench", *words) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+    def test_a_program_that_cannot_be_run(self, faked, tmp_path, capsys):
+        broken = program(tmp_path / "broken", "")
+        (tmp_path / "broken").write_bytes(b"\x7fELF and no more")
+        assert runs.command("bench", *SIZE, "--torch", broken) == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last == f"tfstyle: {broken}: cannot be run (Exec format error): give --torch a Python interpreter"
+
+    def test_nobody(self, faked, capsys):
+        assert runs.command("bench", *SIZE, "--torch", "false", "--onnx", "false") == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last == "tfstyle: nobody could take part: its process ended with code 1"
+
+    @pytest.mark.parametrize("count", [0, 1])
+    def test_one_that_stops_in_the_middle(self, faked, python, capsys, count):
+        other = python("short", (1.0,) * count)
+        assert runs.command("bench", *SIZE, "--rounds", "2", "--torch", python("good"), "--onnx", other) == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last.startswith("tfstyle: johnson ONNX Runtime float32 stopped in the middle: ")
+
+
+class TestFigures:
+    @pytest.fixture
+    def result(self, faked, python, tmp_path, capsys):
+        first, second = python("torch", (0.5, 0.9, 0.4), 100), python("onnx", (0.25, 2.0, 0.2), 103)
+        words = ("--rounds", "3", "--threads", "2", "-o", str(tmp_path / "bench.json"))
+        assert runs.command("bench", *SIZE, *words, "--torch", first, "--onnx", second) == 0
+        return json.loads((tmp_path / "bench.json").read_text()), capsys.readouterr()
+
+    def test_statistics(self, result):
+        torch, onnx = result[0]["contenders"].values()
+        assert (torch["median"], torch["minimum"], torch["speed"]) == (0.5, 0.4, 1.0)
+        assert (onnx["median"], onnx["minimum"], onnx["speed"]) == (0.25, 0.2, 2.0)
+        assert onnx["seconds"] == [0.25, 2.0, 0.2]
+        assert onnx["difference"] is None  # From our float32, which does not take part.
+        assert set(result[0]["parameters"].values()) == {PARAMETERS}
+
+    def test_what_was_asked_and_where(self, result):
+        figures = result[0]
+        assert [figures[name] for name in ("height", "width", "rounds", "threads")] == [16, 20, 3, 2]
+        assert figures["versions"]["torch"] == figures["versions"]["onnx"] == "1.2"
+        assert figures["machine"]["cores"] >= 1
+        assert figures["machine"]["processor"]
+        assert figures["left out"] == {}
+
+    def test_they_take_turns(self, result, tmp_path):
+        assert (tmp_path / "turns").read_text().splitlines() == ["torch 2", "onnx 2"] * 3
+
+    def test_table_and_progress(self, result):
+        table, said = result[1].out.splitlines(), result[1].err.splitlines()
+        assert table[0].split() == ["20x16", "pixels,", "3", "pictures", "each,", "in", "turns"]
+        assert [line.split() for line in table[-2:]] == [
+            ["johnson", "PyTorch", "float32", "0.500", "0.400", "1.00"],
+            ["johnson", "ONNX", "Runtime", "float32", "0.250", "0.200", "2.00"],
+        ]
+        assert "1/2 starting johnson PyTorch float32" in said
+        assert said[-1] == "round 3/3  0:00 left"
+
+
+class TestLeftOut:
+    @pytest.fixture
+    def why(self, faked, python, tmp_path, capsys):
+        """Runs with one that is all right and another one; returns what was said of the other."""
+
+        def ask(other):
+            words = ("--rounds", "2", "--torch", other, "--onnx", python("good"), "-o", str(tmp_path / "bench.json"))
+            assert runs.command("bench", *SIZE, *words) == 0
+            figures, said = json.loads((tmp_path / "bench.json").read_text()), capsys.readouterr().err.splitlines()
+            ((name, reason),) = figures["left out"].items()
+            assert said[-1] == f"left out: {name}: {reason}"
+            assert [row["speed"] for row in figures["contenders"].values()] == [None]
+            return reason
+
+        return ask
+
+    def test_what_it_says_itself(self, why, tmp_path):
+        # Without site-packages there is no PyTorch, nor tfstyle nor NumPy: the file itself gets by without them.
+        bare = program(tmp_path / "bare", f'exec {sys.executable} -I -S "$@"')
+        assert why(bare) == "No module named 'torch'"
+
+    def test_its_last_words(self, why, tmp_path):
+        assert why(program(tmp_path / "broken", "echo first >&2; echo Illegal instruction >&2; exit 132")) == (
+            "Illegal instruction"
+        )
+
+    def test_no_python(self, why):
+        assert why("echo") == "its process ended with code 0"
+
+    def test_another_network(self, why, python):
+        assert why(python("small", facts={"parameters": 7})) == "has 7 parameters, not 1677635"
+
+    def test_another_picture(self, why, python):
+        assert why(python("small", facts={"shape": [16, 16, 3]})) == "paints uint8 [16, 16, 3]"
+        assert why(python("float", facts={"dtype": "float32"})) == "paints float32 [16, 20, 3]"
+
+    def test_bfloat16_on_other_processors(self, faked, python, tmp_path, monkeypatch, capsys):
+        several = [bench.Contender("johnson", "torch", precision) for precision in ("float32", "bfloat16")]
+        monkeypatch.setattr(bench, "CONTENDERS", several)
+        monkeypatch.setattr(runtime, "fast_bfloat16", lambda: False)
+        assert runs.command("bench", *SIZE, "--rounds", "2", "--torch", python("good")) == 0
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last == "left out: johnson PyTorch bfloat16: this processor does not multiply bfloat16"
+
+
+class TestOurs:
+    """With a small network: real files, real processes."""
+
+    @pytest.fixture
+    def figures(self, monkeypatch, tmp_path):
+        runtime.import_tensorflow()
+        from tfstyle import networks
+
+        def measure(*contenders):
+            monkeypatch.setattr(bench, "CONTENDERS", [bench.Contender("realtime", *each) for each in contenders])
+            words = ("--height", "32", "--width", "40", "--rounds", "2", "-o", str(tmp_path / "bench.json"))
+            assert runs.command("bench", *words) == 0
+            return json.loads((tmp_path / "bench.json").read_text())
+
+        monkeypatch.setitem(networks.NETWORKS, "realtime", runs.small_body)
+        return measure
+
+    def test_litert(self, figures):
+        result = figures(("litert",))
+        assert result["left out"] == {}
+        (row,) = result["contenders"].values()
+        assert len(row["seconds"]) == 2
+        assert 0 < row["minimum"] <= row["median"]
+        assert set(result["versions"]) == {"tfstyle", "ai_edge_litert"}
+
+    @pytest.mark.slow
+    def test_number_formats(self, figures, monkeypatch):
+        monkeypatch.setattr(runtime, "fast_bfloat16", lambda: True)  # The process has its own.
+        result = figures(("tensorflow",), ("tensorflow", "bfloat16"), ("litert",))
+        assert result["left out"] == {}
+        single, half, litert = (row["difference"] for row in result["contenders"].values())
+        assert single == 0.0
+        assert litert < 0.1
+        monkeypatch.undo()
+        if runtime.fast_bfloat16():
+            assert 0.1 < half < 10
+
+
+@pytest.fixture(scope="module")
+def interpreter():
+    if not os.environ.get("TFSTYLE_PEERS"):
+        pytest.skip("TFSTYLE_PEERS is not set")
+    return os.environ["TFSTYLE_PEERS"]
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """Johnson's, with weights that leave none out, and the folder that a peer needs."""
+    runtime.import_tensorflow()
+    from tfstyle import networks
+
+    network, folder = runs.shaken(networks.build("johnson")), tmp_path_factory.mktemp("johnson")
+    np.save(folder / peers.PHOTO, drawn.photo(48, 64, 3))
+    np.savez(folder / peers.WEIGHTS, *network.get_weights())
+    return network, folder
+
+
+@pytest.fixture(scope="module")
+def painted(interpreter, network):
+    """Facts and picture of each peer."""
+
+    def paint(engine, precision):
+        command = [interpreter, peers.__file__, engine, precision, str(network[1]), "1"]
+        done = subprocess.run(command, input="go\n", capture_output=True, text=True, check=True)
+        facts, seconds = done.stdout.splitlines()
+        assert float(seconds) > 0
+        picture = np.load(peers.painted_file(network[1], engine, precision)).astype(np.float32)
+        return json.loads(facts), picture
+
+    return {name: paint(*name) for name in (("torch", "float32"), ("torch", "bfloat16"), ("onnx", "float32"))}
+
+
+class TestPeers:
+    """The same network, with the same weights, as ours."""
+
+    def test_size(self, painted):
+        for facts, picture in painted.values():
+            assert facts["parameters"] == PARAMETERS
+            assert facts["shape"] == [48, 64, 3] == list(picture.shape)
+            assert facts["dtype"] == "uint8"
+
+    def test_both_paint_the_same(self, painted):
+        (_, torch), (_, half), (_, onnx) = painted.values()
+        assert torch.std() > 10
+        assert np.abs(torch - onnx).max() <= 1
+        assert 0 < np.abs(torch - half).mean() < 10
+
+    def test_but_for_the_border_they_paint_what_ours_does(self, interpreter, network, tmp_path):
+        """Ours mirrors the edge row as well: PyTorch, taught to do so, paints our picture."""
+        script = """
+import importlib.util, pathlib, sys
+import numpy as np, torch
+
+class Mirrored(torch.nn.Conv2d):
+    def forward(self, tensor):
+        margin = self.kernel_size[0] // 2
+        for axis in (2, 3):
+            first, last = tensor.narrow(axis, 0, margin), tensor.narrow(axis, tensor.shape[axis] - margin, margin)
+            tensor = torch.cat([first.flip(axis), tensor, last.flip(axis)], axis)
+        return torch.nn.functional.conv2d(tensor, self.weight, self.bias, self.stride)
+
+torch.nn.Conv2d = Mirrored
+spec = importlib.util.spec_from_file_location("peers", sys.argv[1])
+peers = importlib.util.module_from_spec(spec)
+sys.modules["peers"] = peers
+spec.loader.exec_module(peers)
+folder = pathlib.Path(sys.argv[2])
+paint, _ = peers.ENGINES["torch"][0](folder, "float32", 1)
+np.save(sys.argv[3], paint(np.load(folder / peers.PHOTO)))
+"""
+        words = [peers.__file__, str(network[1]), str(tmp_path / "painted.npy")]
+        subprocess.run([interpreter, "-c", script, *words], check=True)
+        ours = network[0](np.load(network[1] / peers.PHOTO)[None].astype(np.float32)).numpy()[0]
+        assert ours.std() > 10
+        assert np.abs(np.load(tmp_path / "painted.npy") - ours).max() < 0.6  # Half a level.
+
+
+def test_peers_know_what_the_network_is():
+    """Centre and epsilon are written down twice, since peers get by without tfstyle."""
+    runtime.import_tensorflow()
+    from tfstyle import layers, networks
+
+    assert (peers._MEAN, peers._DEVIATION) == (networks._MEAN, networks._DEVIATION)
+    assert layers.InstanceNorm().epsilon == peers._EPSILON
