@@ -42,7 +42,7 @@ def test_the_photo_itself_is_worth_nothing_and_keeps_everything(photo, target):
 def test_the_slow_paths_own_picture_is_worth_its_iterations(photo, target, steps):
     picture, loss = slow_path(photo, target, steps)
     rounded = np.rint(picture).astype(np.uint8)
-    score = assessment.assess(lambda image: rounded, photo, target, most=12)
+    score = assessment.assess(lambda _: rounded, photo, target, most=12)
     assert score.iterations == pytest.approx(steps, abs=0.3)
     assert score.total == pytest.approx(loss, rel=0.02)
 

@@ -1,0 +1,73 @@
+"""The styles that are shipped with a trained network: whole, within the artefact limits, the same in both runtimes."""
+
+import json
+
+import numpy as np
+import pytest
+from skimage import data
+
+from tfstyle import evaluate, images, shipped, stylizer
+
+PICTURES = (data.chelsea, data.astronaut, data.coffee)
+ANY_STYLE = pytest.mark.parametrize("name", stylizer.trained())
+
+
+def photo(picture, size=256):
+    whole = images.Photo(picture().astype(np.float32))
+    return np.rint(images.resize(whole, *images.fit_size(*whole.size, size)).rgb).astype(np.uint8)
+
+
+def test_there_are_some():
+    assert "starry_night" in stylizer.trained()
+
+
+@ANY_STYLE
+def test_folder_is_whole(name):
+    folder = stylizer.trained()[name]
+    for file in ("saved_model.pb", stylizer.LITERT, stylizer.WEIGHTS, "card.json", "evaluation.json", "preview.jpg"):
+        assert (folder / file).stat().st_size > 0
+    assert name in shipped.load_all()
+    assert shipped.load_all()[name].title in (folder / "README.md").read_text()
+    assert json.loads((folder / "card.json").read_text())["train"] == name
+
+
+def test_all_together_are_small():
+    files = [file for folder in stylizer.trained().values() for file in folder.rglob("*") if file.is_file()]
+    assert sum(file.stat().st_size for file in files) < 40e6
+
+
+@ANY_STYLE
+def test_no_artefacts(name):
+    paint = stylizer.Stylizer(stylizer.trained()[name], engine="litert")
+    for picture in PICTURES:
+        before = photo(picture)
+        painted, original = paint(before).astype(np.float32), before.astype(np.float32)
+        found = {
+            "checkerboard": evaluate.checkerboard(painted),
+            "frame": evaluate.frame(painted, original),
+            "saturation": evaluate.saturation(painted) - evaluate.saturation(original),
+            "blobs": evaluate.blobs(painted, original),
+        }
+        assert {key: value for key, value in found.items() if value > evaluate.LIMITS[key]} == {}
+    grey = paint(np.full((256, 256, 3), 128, np.uint8)).astype(np.float32)
+    assert evaluate.checkerboard(grey) < evaluate.LIMITS["checkerboard"]
+
+
+@ANY_STYLE
+def test_keeps_the_photo_and_changes_it(name):
+    """Painted photos are told apart by their structure: nothing of it is left where a network has collapsed."""
+    paint = stylizer.Stylizer(stylizer.trained()[name], engine="litert")
+    cat, portrait = (photo(picture, 200) for picture in PICTURES[:2])
+    painted = paint(cat).astype(np.float32)
+    height, width = (min(pair) for pair in zip(cat.shape[:2], portrait.shape[:2], strict=True))
+    own = evaluate.structure(painted[:height, :width], cat[:height, :width].astype(np.float32))
+    other = evaluate.structure(painted[:height, :width], portrait[:height, :width].astype(np.float32))
+    assert other + 0.1 < own < 0.9
+
+
+@pytest.mark.parametrize("name", list(stylizer.trained())[:1])
+def test_savedmodel_and_litert_paint_the_same(name):
+    folder, cat = stylizer.trained()[name], photo(PICTURES[0])
+    pictures = [stylizer.Stylizer(folder, engine=engine)(cat).astype(int) for engine in ("litert", "savedmodel")]
+    # bfloat16, where the processor has it, is part of what users get: two grey levels at the 99th percentile.
+    assert np.percentile(np.abs(pictures[0] - pictures[1]), 99) <= 2
