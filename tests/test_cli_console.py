@@ -12,11 +12,8 @@ from tfstyle.cli import console
 
 
 def iterate(step, steps, seconds=0.0, remaining=math.nan):
-    scale = types.SimpleNamespace(width=512, height=384)
-    losses = {"content": 0.357, "style": 6.44e9, "variation": 0.00445}
-    return types.SimpleNamespace(
-        step=step, steps=steps, seconds=seconds, remaining=remaining, scale=scale, loss=6.4444e9, losses=losses
-    )
+    headline = "512x384  loss 6.444e+09 (content 0.357  style 6.44e+09  variation 0.00445)"
+    return types.SimpleNamespace(step=step, steps=steps, seconds=seconds, remaining=remaining, headline=headline)
 
 
 class TestWithoutTerminal:

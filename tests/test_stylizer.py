@@ -59,13 +59,20 @@ class TestSizes:
 def test_runtimes_agree(exported, monkeypatch):
     """Within two grey levels, in float32."""
     monkeypatch.setattr(stylizer.runtime, "fast_bfloat16", lambda: False)
-    import tensorflow as tf
-
-    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": False})
     _, folder = exported
     image = noise(65, 97)
     litert, saved = (stylizer.Stylizer(folder, engine=engine)(image) for engine in ("litert", "savedmodel"))
     assert np.percentile(np.abs(litert.astype(np.int16) - saved), 99) <= 2
+
+
+def test_painting_leaves_the_number_format_of_other_graphs_alone(exported, monkeypatch):
+    """A loss computed after it, in the same process, must not be rounded."""
+    import tensorflow as tf
+
+    monkeypatch.setattr(stylizer.runtime, "fast_bfloat16", lambda: True)
+    stylizer.Stylizer(exported[1], engine="savedmodel")(noise(8, 8))
+    options = tf.config.optimizer.get_experimental_options()
+    assert not options.get("auto_mixed_precision_onednn_bfloat16", False)
 
 
 class TestChoice:

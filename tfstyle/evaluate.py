@@ -8,7 +8,7 @@ from skimage import metrics
 __all__ = ["LIMITS", "blobs", "checkerboard", "equivalent_iterations", "frame", "saturation", "structure"]
 
 _LUMA = np.array([0.299, 0.587, 0.114])
-# Of what a network may do worse than the slow path, whose pictures of six pairs at 384 pixels, by vgg19, have at most 4.8,
+# Of what a network may do worse than the slow path: six pairs at 384 pixels, painted by vgg19, have at most 4.8,
 # 9.7, 0.027 and 162.
 LIMITS = {"checkerboard": 8.0, "frame": 12.0, "saturation": 0.05, "blobs": 200.0}
 # A tile's spectrum has bins at periods 2 and 4, with room for neighbours between them.

@@ -9,10 +9,18 @@ from pathlib import Path
 
 from absl import logging
 
-__all__ = ["fast_bfloat16", "import_tensorflow", "resolve_precision", "set_threads", "standard_error_aside"]
+__all__ = [
+    "bfloat16_graphs",
+    "fast_bfloat16",
+    "import_tensorflow",
+    "resolve_precision",
+    "set_threads",
+    "standard_error_aside",
+]
 
 # Processor features with which oneDNN multiplies bfloat16 natively; without them it is slower than float32.
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
+_REWRITE = "auto_mixed_precision_onednn_bfloat16"
 
 
 def import_tensorflow() -> None:
@@ -75,6 +83,22 @@ def resolve_precision(precision: str) -> str:
     if precision == "auto":
         return "bfloat16" if fast_bfloat16() else "float32"
     return precision
+
+
+@contextlib.contextmanager
+def bfloat16_graphs() -> Iterator[None]:
+    """Inside, float32 graphs compute in bfloat16 where the processor is made for it.
+
+    Not for losses: TensorFlow's rewrite rounds them, too. It is a setting of the whole process, hence the block.
+    """
+    import tensorflow as tf  # noqa: PLC0415
+
+    before = tf.config.optimizer.get_experimental_options().get(_REWRITE, False)
+    tf.config.optimizer.set_experimental_options({_REWRITE: fast_bfloat16()})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({_REWRITE: before})
 
 
 def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

@@ -135,9 +135,10 @@ def _saved_model(folder: pathlib.Path, threads: int) -> Painter:
     import tensorflow as tf  # noqa: PLC0415
 
     runtime.set_threads(threads)
-    if runtime.fast_bfloat16():
-        tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
-    loaded = tf.saved_model.load(str(folder))
-    serve = loaded.signatures["serve"]
-    # The signature alone would lose its variables: the closure keeps `loaded`.
-    return lambda image: (loaded, serve(image=tf.constant(image[None]))["stylized"].numpy()[0])[1]
+    loaded = tf.saved_model.load(str(folder))  # To be kept: its signatures alone would lose their variables.
+
+    def paint(image: np.ndarray) -> np.ndarray:
+        with runtime.bfloat16_graphs():
+            return loaded.signatures["serve"](image=tf.constant(image[None]))["stylized"].numpy()[0]
+
+    return paint
