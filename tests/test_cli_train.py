@@ -176,6 +176,7 @@ def interrupt(monkeypatch):
     return arrange
 
 
+@pytest.mark.slow
 class TestInterruption:
     @pytest.mark.parametrize(("step", "number"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
     def test_stop_and_resume(self, whole, capsys, interrupt, step, number):

@@ -434,7 +434,7 @@ def our_last(objective: minimize.Objective, image: np.ndarray) -> float:
     return loss
 
 
-@pytest.mark.parametrize("pair", range(5))
+@pytest.mark.parametrize("pair", [0, *(pytest.param(pair, marks=pytest.mark.slow) for pair in range(1, 5))])
 def test_as_low_as_scipy_with_as_many_gradients(network, pair):
     photo = drawn.photo(HEIGHT, WIDTH, seed=10 + pair)[None].astype(np.float32)
     objective = style_transfer(network, photo, drawn.painting(HEIGHT + 8, WIDTH - 8, seed=20 + pair))

@@ -52,6 +52,7 @@ def same(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> bool:
     return all((ours[name] == theirs[name]).all() for name in ours if name != "seconds")
 
 
+@pytest.mark.slow
 class TestProgress:
     def test_every_stop_is_reported(self, make, tiny_networks):
         tiny_networks.setattr(training, "_REPORT_EVERY", 2)
@@ -155,6 +156,7 @@ class TestInterruption:
             make().restore(state)
 
 
+@pytest.mark.slow
 class TestLastStretch:
     @pytest.fixture
     def looks(self, monkeypatch, tiny_weights):
