@@ -105,7 +105,7 @@ class TestChoice:
 class TestMemory:
     def test_too_little_names_a_size_that_fits(self, exported, monkeypatch):
         painter = stylizer.Stylizer(exported[1])
-        free = types.SimpleNamespace(available=stylizer._BYTES_PER_PIXEL * 30 * 40)
+        free = types.SimpleNamespace(available=painter.bytes_per_pixel * 30 * 40)
         monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
         assert painter(noise(30, 40)).shape == (30, 40, 3)
         with pytest.raises(errors.InputError, match="80x60 pixels need about .* GB are free: use --size 40 or less"):

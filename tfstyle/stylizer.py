@@ -19,12 +19,14 @@ LITERT = "model.tflite"
 WEIGHTS = "network.weights.h5"
 _SAVED_MODEL = "saved_model.pb"
 RUNTIMES = ("auto", "litert", "savedmodel")
-# TensorFlow takes seconds to start, then paints faster. Measured, 1024 x 768, two cores: see benchmarks.
+# TensorFlow takes about five seconds to start and paints a picture of 1024 x 768 about a tenth of a second sooner than
+# LiteRT: an estimate of where it begins to pay.
 _MANY = 40
 # Sides must be multiples of it; the same as `networks.MULTIPLE`, which would load Keras.
 _MULTIPLE = 4
-# Measured peak, in bytes per pixel of the photo, over what the process held before.
-_BYTES_PER_PIXEL = 500
+# Measured rise of the process's peak, in bytes per pixel of the photo, with LiteRT: 365 for realtime, 2608 for johnson,
+# which is told by its file. (SavedModels in bfloat16: 111 and 411.)
+_BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_LARGE, _LARGE = 400, 2700, 2e6
 
 
 def trained() -> dict[str, pathlib.Path]:
@@ -75,11 +77,14 @@ class Stylizer:
         if engine == "auto":
             engine = "savedmodel" if count >= _MANY else "litert"
         needed = self.folder / (LITERT if engine == "litert" else _SAVED_MODEL)
-        if not needed.is_file():
-            raise errors.InputError(
-                f"{folder}: no style there ({needed.name} is missing): give what tfstyle train wrote"
-            )
+        for file in (needed, self.folder / LITERT):
+            if not file.is_file():
+                raise errors.InputError(
+                    f"{folder}: no style there ({file.name} is missing): give what tfstyle train wrote"
+                )
         self.engine = engine
+        large = needed.parent.joinpath(LITERT).stat().st_size > _LARGE
+        self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_LARGE if large else _BYTES_PER_PIXEL
         try:
             self._paint = (_litert if engine == "litert" else _saved_model)(self.folder, threads)
         except ImportError:
@@ -100,7 +105,7 @@ class Stylizer:
             InputError: more memory would be needed than is free.
         """
         height, width, _ = image.shape
-        needed, free = height * width * _BYTES_PER_PIXEL, psutil.virtual_memory().available
+        needed, free = height * width * self.bytes_per_pixel, psutil.virtual_memory().available
         if needed > free:
             side = int(max(height, width) * (free / needed) ** 0.5)
             raise errors.InputError(

@@ -49,13 +49,14 @@ def run(arguments: argparse.Namespace) -> None:
     chosen = options.read_settings(arguments, settings.Training)
     if arguments.sample_every < 1:
         raise errors.InputError(f"sample-every is {arguments.sample_every}: use 1 or more steps")
-    folder = _folder(arguments.output or arguments.name)
+    folder = pathlib.Path(arguments.output or arguments.name)
     interrupted = resumption.Interrupted(_checkpoint(folder), resume=arguments.resume)
     runtime.import_tensorflow()
     from tfstyle import data, styles, training
 
     style, photos = styles.load(arguments.painting), data.open_photos(arguments.data)
     beginning = stylizer.find(arguments.begin_with) / stylizer.WEIGHTS if arguments.begin_with else None
+    _make(folder)
     recipe = {
         "train": arguments.name,
         "beginning": files.digest(beginning) if beginning else None,
@@ -81,14 +82,12 @@ def _data_name(text: str) -> str:
     return folder.resolve().name if folder.is_dir() else text
 
 
-def _folder(path: str) -> pathlib.Path:
-    folder = pathlib.Path(path)
+def _make(folder: pathlib.Path) -> None:
     try:
         (folder / "training").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise errors.InputError(f"{folder}: cannot be made: {error.strerror}; choose another --output") from error
     files.check_folder(folder / "training" / "losses.csv")
-    return folder
 
 
 def _store_statistics(folder: pathlib.Path, style: "styles.Style", text: str) -> None:
