@@ -1,6 +1,7 @@
 """Photos to train on: where they come from, what is cut out of them, what is passed over."""
 
 import collections
+import importlib.util
 import io
 import os
 import sys
@@ -307,3 +308,8 @@ class TestDataset:
         monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
         assert len(data.open_photos(str(tmp_path))) == 1
         assert os.listdir(tmp_path) == ["a.png"]
+
+
+def test_what_a_real_download_of_coco_imports_is_installed():
+    """tensorflow-datasets imports it at the first download only, and does not depend on it."""
+    assert importlib.util.find_spec("importlib_resources")
