@@ -100,15 +100,9 @@ def painted_file(folder: pathlib.Path, engine: str, precision: str) -> pathlib.P
 
 def _tensorflow(folder: pathlib.Path, precision: str, threads: int) -> tuple[Painter, int]:
     """The SavedModel as `stylizer` loads it; bfloat16 is TensorFlow's rewrite at run time."""
-    from tfstyle import runtime, stylizer  # noqa: PLC0415
+    from tfstyle import stylizer  # noqa: PLC0415
 
-    runtime.import_tensorflow()
-    import tensorflow as tf  # noqa: PLC0415
-
-    paint = stylizer.Stylizer(folder, engine="savedmodel", threads=threads)
-    # Heeded until the first picture.
-    tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": precision == "bfloat16"})
-    return paint, 0
+    return stylizer.Stylizer(folder, engine="savedmodel", threads=threads, precision=precision), 0
 
 
 def _litert(folder: pathlib.Path, precision: str, threads: int) -> tuple[Painter, int]:

@@ -10,8 +10,8 @@ from pathlib import Path
 from absl import logging
 
 __all__ = [
-    "bfloat16_graphs",
     "fast_bfloat16",
+    "graphs_in",
     "import_tensorflow",
     "resolve_precision",
     "set_threads",
@@ -86,15 +86,18 @@ def resolve_precision(precision: str) -> str:
 
 
 @contextlib.contextmanager
-def bfloat16_graphs() -> Iterator[None]:
-    """Inside, float32 graphs compute in bfloat16 where the processor is made for it.
+def graphs_in(precision: str) -> Iterator[None]:
+    """Inside, float32 graphs compute in a number format.
 
     Not for losses: TensorFlow's rewrite rounds them, too. It is a setting of the whole process, hence the block.
+
+    Args:
+        precision: ``float32`` or ``bfloat16``.
     """
     import tensorflow as tf  # noqa: PLC0415
 
     before = tf.config.optimizer.get_experimental_options().get(_REWRITE, False)
-    tf.config.optimizer.set_experimental_options({_REWRITE: fast_bfloat16()})
+    tf.config.optimizer.set_experimental_options({_REWRITE: precision == "bfloat16"})
     try:
         yield
     finally:

@@ -63,13 +63,20 @@ class Stylizer:
             many.
         count: how many pictures are to come, for auto.
         threads: processor threads, 0 for all.
+        precision: of the SavedModel, see `runtime.resolve_precision`; LiteRT computes in float32.
 
     Raises:
         InputError: the folder holds no style or a damaged one, or no such runtime.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, engine: str = "auto", count: int = 1, threads: int = 0
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        engine: str = "auto",
+        count: int = 1,
+        threads: int = 0,
+        precision: str = "auto",
     ) -> None:
         self.folder = pathlib.Path(folder)
         if engine not in RUNTIMES:
@@ -86,7 +93,10 @@ class Stylizer:
         large = needed.parent.joinpath(LITERT).stat().st_size > _LARGE
         self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_LARGE if large else _BYTES_PER_PIXEL
         try:
-            self._paint = (_litert if engine == "litert" else _saved_model)(self.folder, threads)
+            if engine == "litert":
+                self._paint = _litert(self.folder, threads)
+            else:
+                self._paint = _saved_model(self.folder, threads, runtime.resolve_precision(precision))
         except ImportError:
             raise
         except Exception as error:  # Damaged files make both libraries raise nearly anything.
@@ -135,7 +145,7 @@ def _litert(folder: pathlib.Path, threads: int) -> Painter:
     return paint
 
 
-def _saved_model(folder: pathlib.Path, threads: int) -> Painter:
+def _saved_model(folder: pathlib.Path, threads: int, precision: str) -> Painter:
     runtime.import_tensorflow()
     import tensorflow as tf  # noqa: PLC0415
 
@@ -143,7 +153,7 @@ def _saved_model(folder: pathlib.Path, threads: int) -> Painter:
     loaded = tf.saved_model.load(str(folder))  # To be kept: its signatures alone would lose their variables.
 
     def paint(image: np.ndarray) -> np.ndarray:
-        with runtime.bfloat16_graphs():
+        with runtime.graphs_in(precision):
             return loaded.signatures["serve"](image=tf.constant(image[None]))["stylized"].numpy()[0]
 
     return paint
