@@ -2,8 +2,8 @@
 
 Every network takes float32 RGB ``[B, H, W, 3]``, 0..255, of any height and width from one pixel up, and returns the
 same shape and range. Borders are mirrored throughout. Normalisation is by instance (Ulyanov, Vedaldi and Lempitsky
-2016), upsampling by repetition or interpolation (Odena, Dumoulin and Olah 2016): strided transposed convolutions leave a
-checkerboard.
+2016), upsampling by repetition or interpolation (Odena, Dumoulin and Olah 2016): strided transposed convolutions leave
+a checkerboard.
 """
 
 from collections.abc import Callable
