@@ -42,6 +42,7 @@ ORDER = [
     "jobs",
     "networks",
     "data",
+    "muon",
     "trainer",
     "training",
     "export",
@@ -53,10 +54,10 @@ ORDER = [
 ]
 # Those that load Keras or TensorFlow when they are imported; all others are imported in a moment.
 HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "planning", "optimization", "jobs"}
-HEAVY |= {"assessment", "data", "export", "networks", "trainer", "training"}
+HEAVY |= {"assessment", "data", "export", "muon", "networks", "trainer", "training"}
 HEAVY |= {"problem", "cli.gallery", "cli.session"}
 # Backend-neutral: training runs on whatever backend Keras has.
-KERAS_ONLY = {"losses", "layers", "features", "perceptual", "networks", "trainer", "training"}
+KERAS_ONLY = {"losses", "layers", "features", "perceptual", "muon", "networks", "trainer", "training"}
 FRAMEWORKS = {"keras", "tensorflow", "tensorflow_datasets"}
 
 

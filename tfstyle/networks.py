@@ -70,12 +70,19 @@ class Blocks:
     def colours(self, tensor: Tensor, size: int) -> Tensor:
         """Convolution to RGB, bounded to 0..255, float32."""
         # A small start leaves every picture grey instead of saturated: bounded outputs have no gradient at their ends.
-        options = {"kernel_initializer": keras.initializers.RandomNormal(stddev=0.01), "dtype": self._dtype}
+        options = {"kernel_initializer": self._small(), "dtype": self._dtype}
         return self._bounded(keras.layers.Conv2D(3, size, **options)(self._padded(tensor, size)))
 
-    def enlarged_colours(self, tensor: Tensor) -> Tensor:
-        """Linear interpolation to twice the size and a 3x3 convolution to RGB, bounded to 0..255, float32."""
-        return self._bounded(layers.UpsampledConv(3, dtype=self._dtype)(self._padded(tensor, 3)))
+    def enlarged_colours(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        """Two 3x3 convolutions to RGB, one of a map interpolated to twice its size; their sum, bounded to 0..255."""
+        coarse = layers.UpsampledConv(3, dtype=self._dtype)(self._padded(coarse, 3))
+        options = {"use_bias": False, "kernel_initializer": self._small(), "dtype": self._dtype}
+        fine = keras.layers.Conv2D(3, 3, **options)(self._padded(fine, 3))
+        return self._bounded(self.residual(coarse, fine))
+
+    @staticmethod
+    def _small() -> keras.Initializer:
+        return keras.initializers.RandomNormal(stddev=0.01)
 
     def _bounded(self, tensor: Tensor) -> Tensor:
         return keras.layers.Rescaling(255.0, dtype="float32")(
@@ -114,7 +121,9 @@ def _realtime(blocks: Blocks, tensor: Tensor) -> Tensor:
         change = blocks.normed(blocks.conv(blocks.depthwise(change), 64, 1), rectify=False)
         tensor = blocks.residual(tensor, change)
     tensor = blocks.normed(blocks.conv(tensor, 64, 3), rectify=False)
-    return blocks.enlarged_colours(blocks.rectified(blocks.interpolated(tensor)))
+    half = blocks.rectified(blocks.interpolated(tensor))
+    few = blocks.normed(blocks.conv(half, 16, 1), rectify=False)
+    return blocks.enlarged_colours(half, blocks.rectified(blocks.interpolated(few)))
 
 
 NETWORKS: dict[str, Body] = {"realtime": _realtime, "johnson": _johnson}

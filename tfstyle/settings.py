@@ -112,7 +112,7 @@ class Training:
     batch: int = option(4, "photos per step", metavar="N")
     crop: int = option(256, "side of the photos' crops", metavar="PIXELS")
     style_size: int = option(512, "long side of the painting: larger paints larger strokes", metavar="PIXELS")
-    learning_rate: float = option(3e-3, "of Adam at the start; falls by a cosine to 2 %", metavar="X")
+    learning_rate: float = option(6e-3, "of Muon at the start; falls by a cosine to 2 %", metavar="X")
     features: str = option("compact", "network the loss looks through", choices=("compact", "vgg19"))
     finish: float = option(
         0.1, "share of the last steps that look through vgg19, if its weights are at hand", metavar="0..1"

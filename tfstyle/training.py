@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
-from tfstyle import data, errors, features, networks, planning, runtime, settings, styles, trainer, weights
+from tfstyle import data, errors, features, layers, muon, networks, planning, runtime, settings, styles, trainer, weights
 
 __all__ = ["Progress", "Training", "target_for"]
 
@@ -72,12 +72,19 @@ class Training:
         chosen: settings.
         style: the painting, or stored statistics.
         photos: from `data.open_photos`.
+        norm: class of the network's normalising layers.
 
     Raises:
         InputError: unusable layers, or weights that cannot be had.
     """
 
-    def __init__(self, chosen: settings.Training, style: styles.Style, photos: data.Photos) -> None:
+    def __init__(
+        self,
+        chosen: settings.Training,
+        style: styles.Style,
+        photos: data.Photos,
+        norm: type[layers.InstanceNorm] = layers.InstanceNorm,
+    ) -> None:
         keras.utils.set_random_seed(chosen.seed)
         compiled = keras.config.backend() != "tensorflow"  # Whose own graphs are as fast, and done sooner.
         if not compiled:
@@ -85,11 +92,11 @@ class Training:
         self.chosen, self._style, self._photos = chosen, style, photos
         self._precision = runtime.resolve_precision(chosen.precision)
         dtype = "mixed_bfloat16" if self._precision == "bfloat16" else "float32"
-        self.network = networks.build(chosen.network, dtype=dtype)
+        self.network = networks.build(chosen.network, dtype=dtype, norm=norm)
         self._looks_through = chosen.features
         self._trainer = trainer.StyleTrainer(self.network, self._target(chosen.features))
         rate = keras.optimizers.schedules.CosineDecay(chosen.learning_rate, chosen.steps, alpha=_LAST_RATE)
-        self._trainer.compile(optimizer=keras.optimizers.Adam(rate), jit_compile=compiled)
+        self._trainer.compile(optimizer=muon.Muon(rate), jit_compile=compiled)
         self._trainer.optimizer.build(self._trainer.trainable_variables)
         self.step, self.seconds, self.unusable = 0, 0.0, set[int]()
 

@@ -1,0 +1,105 @@
+"""Trains the network that all shipped styles begin with: ``python -m train.beginning --data FOLDER``.
+
+One `realtime` network learns all paintings at once: photo i of a batch is painted in style i, with a scale and an
+offset of its own in every normalisation and all convolutions in common (Dumoulin, Shlens and Kudlur 2017, section 2.2).
+What it writes, ``train/beginning.weights.h5``, holds a good start for each; `extract` takes one out.
+"""
+
+import argparse
+import dataclasses
+import pathlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from tfstyle import checkpoints, data, layers, networks, settings, styles, training
+
+__all__ = ["FILE", "Several", "extract", "main", "norm_for"]
+
+FILE = pathlib.Path(__file__).parent / "beginning.weights.h5"
+_SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Several:
+    """Styles side by side, one for each photo of a batch; stands in for a `styles.Style`.
+
+    Attributes:
+        styles: which.
+    """
+
+    styles: Sequence[styles.Style]
+
+    def grams(self, model: keras.Model, size: int, layers: Sequence[str]) -> Mapping[str, np.ndarray]:
+        """``[styles, C, C]`` by layer; see `styles.Painting.grams`."""
+        each = [style.grams(model, size, layers) for style in self.styles]
+        return {layer: np.stack([np.asarray(grams[layer]) for grams in each]) for layer in layers}
+
+
+def norm_for(count: int) -> type[layers.InstanceNorm]:
+    """The class of normalising layers that treat each picture of a batch of ``count`` differently."""
+
+    class NormOfEach(layers.InstanceNorm):
+        def build(self, input_shape: tuple) -> None:
+            shape = (count, 1, 1, input_shape[-1])
+            self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
+            self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
+
+    return NormOfEach
+
+
+def extract(file: pathlib.Path, place: int, count: int, result: pathlib.Path) -> None:
+    """Takes one style's network out.
+
+    Args:
+        file: what `main` wrote.
+        place: of the style among those trained.
+        count: of styles.
+        result: Keras' file of a plain `realtime` network.
+    """
+    several, one = networks.build("realtime", norm=norm_for(count)), networks.build("realtime")
+    several.load_weights(file)
+    for target, source in zip(one.weights, several.weights, strict=True):
+        value = ops.convert_to_numpy(source)
+        target.assign(value if value.shape == tuple(target.shape) else value[place, 0, 0])
+    result.parent.mkdir(parents=True, exist_ok=True)
+    one.save_weights(result)
+
+
+def train(names: Sequence[str], chosen: settings.Training, photos: data.Photos, *, resume: bool) -> None:
+    """Trains, with a checkpoint every minute, and writes `FILE`."""
+    run = training.Training(chosen, Several([styles.load(name) for name in names]), photos, norm_for(len(names)))  # type: ignore[arg-type]
+    recipe: dict[str, Any] = {"styles": list(names), "settings": dataclasses.asdict(chosen)}
+    kept = checkpoints.load(FILE) if resume else None
+    if kept and kept[0] == recipe:
+        run.restore(kept[1])
+    saved_at = time.monotonic()
+    for progress in run:
+        print(f"{progress.step}/{progress.steps} {progress.headline} {progress.remaining / 60:.1f} min left", flush=True)
+        if time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
+            checkpoints.save(FILE, recipe, run.state())
+            saved_at = time.monotonic()
+    run.network.save_weights(FILE)
+    checkpoints.remove(FILE)
+    print(f"saved {FILE} after {run.seconds / 60:.0f} minutes of training")
+
+
+def main() -> None:
+    """Reads the command line."""
+    from train.styles import STYLES  # noqa: PLC0415 - which need what is here
+
+    parser = argparse.ArgumentParser(prog="python -m train.beginning", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--data", required=True, help="photos to train on")
+    parser.add_argument("--steps", type=int, default=3400)
+    parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
+    arguments = parser.parse_args()
+    chosen = settings.Training(steps=arguments.steps, batch=len(STYLES), finish=0)
+    train(list(STYLES), chosen, data.open_photos(arguments.data), resume=arguments.resume)
+
+
+if __name__ == "__main__":
+    main()
