@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import sys
 
 import pytest
 import runs
@@ -32,16 +33,30 @@ def test_scores_every_photo(style, photos, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(evaluate, "_LATENCIES", ((64, 64),))
     monkeypatch.setattr(evaluate, "_REPEATS", 2)
-    words = ["evaluate", str(style), "--photos", str(photos), "--size", "72", "--features", "compact"]
+    words = ["evaluate", str(style), "--photos", str(photos), "--size", "72", "80", "--features", "compact"]
     assert runs.command(*words, "--runtime", "litert", "-o", str(tmp_path / "figures.json")) == 0
     figures = json.loads((tmp_path / "figures.json").read_text())
-    assert list(figures["photos"]) == ["0.png", "1.png"]
+    assert list(figures["sizes"]) == ["72", "80"]
     assert figures["features"] == "compact"
-    assert figures["latency"]["64x64"]["p95"] >= figures["latency"]["64x64"]["median"] > 0
-    for name, value in figures["median"].items():
-        of_both = [row[name] for row in figures["photos"].values()]
-        assert value == pytest.approx(sum(of_both) / 2)
+    speed = figures["speed"]["64x64"]
+    assert speed["p95"] >= speed["median"] > 0
+    assert 20e6 < speed["memory"] < 2e9  # An interpreter with NumPy and LiteRT, without TensorFlow.
+    for scored in figures["sizes"].values():
+        assert list(scored["photos"]) == ["0.png", "1.png"]
+        for name, value in scored["median"].items():
+            of_both = [row[name] for row in scored["photos"].values()]
+            assert value == pytest.approx(sum(of_both) / 2)
+        assert scored["iterations"] == sorted(row["iterations"] for row in scored["photos"].values())
     assert "checkerboard" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
+def test_memory_grows_with_the_picture(style):
+    from tfstyle.cli import evaluate
+
+    small, large = (evaluate._alone(evaluate.peak_memory, str(style), "litert", side, side) for side in (64, 768))
+    assert small + 50e6 < large
 
 
 @pytest.mark.parametrize("exported", ["realtime"], indirect=True)

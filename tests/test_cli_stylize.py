@@ -11,7 +11,7 @@ import psutil
 import pytest
 import runs
 
-from tfstyle import color, images
+from tfstyle import color, images, stylizer
 
 pytestmark = pytest.mark.parametrize("exported", ["realtime"], indirect=True)
 
@@ -208,6 +208,61 @@ class TestMany:
         said = capsys.readouterr().err
         assert said.count("is the photo itself") == 3
         assert {name: pathlib.Path(name).read_bytes() for name in album} == before
+
+
+KINDS = {".jpg": "JPEG", ".PNG": "PNG", ".webp": "WEBP", ".tif": "TIFF"}
+KEPT = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}
+PLACES = ("", "trip", "trip/day 2", "best.jpg")  # The last one is a folder, too.
+BROKEN = {
+    "cut.jpg": drawn.file(drawn.photo(40, 50), "JPEG")[:700],
+    "trip/empty.jpg": b"",
+    "trip/letter.jpg": b"Dear Theo, the sky is aquamarine.\n" * 9,
+    "trip/day 2/header.png": drawn.file(drawn.photo(40, 50), "PNG").replace(b"IHDR", b"IHDR\xff"),
+    "best.jpg/nought.png": drawn.png(np.zeros((0, 0, 3)), 8, 2),
+}
+
+
+@pytest.fixture
+def archive():
+    """195 photos of odd sizes, turned, some transparent, and `BROKEN` ones; returns what each shows, by name."""
+    generator, shown = np.random.default_rng(0), {}
+    for index in range(195):
+        suffix, kind = list(KINDS.items())[index % 4]
+        height, width = generator.integers(20, 61, 2)
+        image = drawn.photo(height, width, seed=index)
+        if kind == "PNG" and index % 3:
+            image = np.dstack([image, generator.integers(0, 256, (height, width), dtype=np.uint8)])
+        name, turned = f"{PLACES[index // 5 % 4]}/{index}{suffix}".lstrip("/"), 1 + index // 4 % 8
+        data = drawn.file(drawn.stored_as(image, turned), kind, exif=drawn.exif(turned), **KEPT.get(kind, {}))
+        store(name, data)
+        shown[name] = image
+    for name, data in BROKEN.items():
+        store(name, data)
+    return shown
+
+
+def store(name, data):
+    path = pathlib.Path("archive", name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def test_two_hundred_photos_of_which_five_are_broken(archive, style, capsys):
+    before = left()
+    assert len(before) == 200
+    assert runs.command("stylize", "archive", "--style", style, "-o", "painted") == 2
+    assert left() - before == {f"painted/{name}" for name in archive}
+    *complaints, last = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tfstyle: ")]
+    assert sorted(line.split(": ")[1] for line in complaints) == sorted(f"archive/{name}" for name in BROKEN)
+    assert last == "tfstyle: 5 of 200 photos could not be painted, see above; the others are"
+    paint = stylizer.Stylizer(style, engine="savedmodel")
+    for name, image in archive.items():
+        painted = images.load_image(f"painted/{name}")
+        assert painted.size == image.shape[:2], name
+        far = np.abs(painted.rgb - paint(image[..., :3])).mean()
+        assert far < (0.01 if name.endswith((".PNG", ".tif")) else 12), name  # JPEG and WebP lose some, twice.
+        alpha = None if painted.alpha is None else np.rint(painted.alpha * 255)
+        np.testing.assert_array_equal(alpha, image[..., 3] if image.shape[2] == 4 else None)
 
 
 class TestRefusals:

@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import hashlib
+import json
 import os
 import pathlib
 import random
@@ -16,7 +18,7 @@ import pytest
 import runs
 import tensorflow as tf
 
-from tfstyle import checkpoints, export, images, networks, optimization, shipped, stylizer, training
+from tfstyle import checkpoints, export, images, networks, optimization, reports, shipped, stylizer, training
 from tfstyle.cli import console, train
 
 LAYERS = ("--content-layers", "conv2_2", "--style-layers", "conv1_1,conv2_1")
@@ -86,6 +88,7 @@ class TestHappyPath:
         assert made >= {"saved_model.pb", "model.tflite", "preview.jpg", "training/losses.csv"}
         assert {name for name in made if name.startswith("training/")} == {
             "training/losses.csv",
+            "training/losses.png",
             "training/sample-000002.jpg",
             "training/sample-000003.jpg",
         }
@@ -96,7 +99,7 @@ class TestHappyPath:
         assert lines[-1] == "saved waves: paint with tfstyle stylize PHOTO --style waves"
         assert set(os.listdir()) == {"painting.png", "photo.png", "photos", "waves"}
 
-        rows = list(csv.DictReader(pathlib.Path("waves/training/losses.csv").read_text().splitlines()))
+        rows = _rows("waves")
         assert [row["step"] for row in rows] == ["1", "2", "3"]
         for row in rows:
             parts = sum(float(row[name]) for name in ("content", "style", "variation"))
@@ -122,6 +125,56 @@ class TestHappyPath:
         assert np.abs(images.load_image("out/preview.jpg").rgb - expected).mean() < 3
         for variable, stored in zip(course._run.network.variables, _stored("out", course._run.network), strict=True):
             np.testing.assert_array_equal(variable, stored)
+
+    def test_curves_are_drawn_with_every_sample(self, weights_only, monkeypatch):
+        drawn, plot = [], reports.plot_curves
+
+        def plotted(path, curves):
+            drawn.append((str(path), set(curves), curves["loss"]))
+            plot(path, curves)
+
+        monkeypatch.setattr(reports, "plot_curves", plotted)
+        assert tfstyle(*THREE, "--sample-every", "2") == 0
+        losses = [float(row["loss"]) for row in _rows("waves")]
+        names = {"loss", "content", "style", "variation"}
+        assert drawn == [
+            ("waves/training/losses.png", names, ([1, 2], losses[:2])),
+            ("waves/training/losses.png", names, ([1, 2, 3], losses)),
+        ]
+        assert images.load_image("waves/training/losses.png").rgb.std() > 5
+
+    def test_without_matplotlib_there_is_the_table_alone(self, weights_only, monkeypatch, capsys):
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        assert tfstyle(*WORDS, "--steps", "1") == 0
+        assert {path.name for path in pathlib.Path("waves/training").iterdir()} == {"losses.csv", "sample-000001.jpg"}
+        assert "matplotlib" not in capsys.readouterr().err
+
+    def test_losses_for_tensorboard(self, weights_only):
+        assert tfstyle(*THREE, "--tensorboard", "board/waves") == 0
+        (file,) = pathlib.Path("board/waves").iterdir()
+        told = [tf.compat.v1.Event.FromString(each.numpy()) for each in tf.data.TFRecordDataset(str(file))]
+        found = {
+            (event.step, each.tag): float(tf.make_ndarray(each.tensor))
+            for event in told
+            for each in event.summary.value
+        }
+        names = ("content", "style", "variation", "loss")
+        expected = {(int(row["step"]), name): float(row[name]) for row in _rows("waves") for name in names}
+        assert len(expected) == 12
+        assert found == pytest.approx(expected, rel=1e-6)
+
+    def test_begins_with_another_styles_network(self, weights_only):
+        beginning = runs.shaken(networks.build("realtime"))
+        pathlib.Path("first").mkdir()
+        beginning.save_weights(pathlib.Path("first", stylizer.WEIGHTS))
+        hardly = ("--steps", "1", "--learning-rate", "1e-7")
+        assert tfstyle(*WORDS, *hardly, "--begin-with", "first", "-o", "next") == 0
+        assert tfstyle(*WORDS, *hardly, "-o", "anew") == 0
+        for variable, stored in zip(beginning.variables, _stored("next", beginning), strict=True):
+            np.testing.assert_allclose(stored, variable, atol=1e-5)
+        assert weights_of("anew") != weights_of("next")
+        digest = hashlib.sha256(pathlib.Path("first", stylizer.WEIGHTS).read_bytes()).hexdigest()
+        assert [_card(folder)["beginning"] for folder in ("next", "anew")] == [digest, None]
 
     def test_a_stored_style_in_place_of_a_painting(self, weights_only, monkeypatch):
         monkeypatch.delenv("TFSTYLE_COMPACT_WEIGHTS")
@@ -150,6 +203,14 @@ class TestHappyPath:
     def test_the_seed_decides(self, whole):
         assert tfstyle(*THREE, "--seed", "1", "-o", "other") == 0
         assert weights_of("other") != whole
+
+
+def _rows(folder):
+    return list(csv.DictReader(pathlib.Path(folder, "training", "losses.csv").read_text().splitlines()))
+
+
+def _card(folder):
+    return json.loads(pathlib.Path(folder, "card.json").read_text())
 
 
 def _stored(folder, network):
@@ -188,8 +249,7 @@ class TestInterruption:
         assert tfstyle(*THREE, "--resume") == 0
         assert weights_of("waves") == whole
         assert checkpoints.load("waves/training/network") is None
-        rows = list(csv.DictReader(pathlib.Path("waves/training/losses.csv").read_text().splitlines()))
-        assert [row["step"] for row in rows] == ["1", "2", "3"]
+        assert [row["step"] for row in _rows("waves")] == ["1", "2", "3"]
 
     def test_in_the_last_step_there_is_nothing_to_stop(self, whole, interrupt):
         interrupt(3)
@@ -226,6 +286,9 @@ class TestRefusals:
             ([*WORDS[:4], "empty"], "no photos there"),
             ([*WORDS, "-o", "painting.png"], "cannot be made"),
             ([*WORDS, "--sample-every", "0"], "use 1 or more steps"),
+            ([*WORDS, "--tensorboard", "painting.png"], "painting.png: no event file can be written there"),
+            ([*WORDS, "--begin-with", "nosuch"], "no style 'nosuch'"),
+            ([*WORDS, "--begin-with", "photos"], "photos/network.weights.h5: cannot be read"),
             ([*WORDS, "--crop", "8"], "64 or more"),
             ([*WORDS, "--steps", "0"], "1 or more"),
             ([*WORDS, "--learning-rate", "0"], "a positive number"),
@@ -310,6 +373,7 @@ def test_three_kills():
     last = _started()
     assert last.wait(timeout=300) == 0, last.stderr.read()
     last.stderr.close()
-    assert {path.name for path in pathlib.Path("out/training").iterdir()} == {"losses.csv", "sample-000040.jpg"}
+    left = {path.name for path in pathlib.Path("out/training").iterdir()}
+    assert left == {"losses.csv", "losses.png", "sample-000040.jpg"}
     assert tfstyle(*_LONG[:-1], "whole") == 0
     assert weights_of("out") == weights_of("whole")

@@ -194,6 +194,36 @@ class TestNearestUpsampling:
         assert layers.NearestUpsampling.from_config(layers.NearestUpsampling(name="up").get_config()).name == "up"
 
 
+class TestLinearUpsampling:
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_is_bilinear_resizing_of_the_mirrored_map(self, shape):
+        """TensorFlow's own, of which only what lies inside the border is kept: centres are a quarter pixel off."""
+        image = random(*shape)
+        padded = np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+        _, height, width, _ = padded.shape
+        expected = tf.image.resize(padded, (2 * height, 2 * width), "bilinear")[:, 2:-2, 2:-2]
+        np.testing.assert_allclose(layers.LinearUpsampling()(padded), expected, atol=1e-5)
+        np.testing.assert_allclose(at_unknown_size(layers.LinearUpsampling(), padded), expected, atol=1e-5)
+
+    def test_shares_of_one_pixel(self):
+        """Nine sixteenths for its own block's pixels, a quarter as much for each step away (NumPy, by hand)."""
+        image = np.zeros((1, 5, 5, 1), np.float32)
+        image[0, 2, 2] = 16
+        share = np.array([0, 1, 3, 3, 1, 0])  # Quarters, along a row.
+        np.testing.assert_allclose(layers.LinearUpsampling()(image)[0, :, :, 0], np.outer(share, share), atol=1e-5)
+
+    def test_channels_stay_apart(self):
+        image = random(1, 5, 6, 3)
+        alone = [layers.LinearUpsampling()(image[..., channel : channel + 1]) for channel in range(3)]
+        np.testing.assert_allclose(layers.LinearUpsampling()(image), np.concatenate(alone, axis=-1), atol=1e-6)
+
+    def test_keeps_the_number_format(self):
+        assert layers.LinearUpsampling(dtype="bfloat16")(random(1, 3, 3, 2)).dtype == tf.bfloat16
+
+    def test_is_saved(self):
+        assert layers.LinearUpsampling.from_config(layers.LinearUpsampling(name="up").get_config()).name == "up"
+
+
 class TestUpsampledConv:
     @pytest.mark.parametrize("shape", SHAPES)
     def test_is_interpolation_then_convolution(self, shape):

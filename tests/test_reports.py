@@ -12,7 +12,7 @@ import pytest
 import runs
 from PIL import Image, ImageSequence
 
-from tfstyle import errors, reports
+from tfstyle import errors, reports, runtime
 
 
 def history(steps):
@@ -61,6 +61,44 @@ class TestHistory:
         curves = history(3).curves(["loss", "style", "variation"])
         assert curves == {"loss": ([0, 1, 2], [10.0, 5.0, 10 / 3]), "style": ([0, 1, 2], [1 / 3, 4 / 3, 7 / 3])}
         assert reports.History().curves(["loss"]) == {}
+
+
+@pytest.fixture
+def events():
+    """Reads a folder's event files: step, name and number, in the order they were written."""
+    runtime.import_tensorflow()
+    import tensorflow as tf
+
+    def read(folder):
+        records = tf.data.TFRecordDataset([str(path) for path in sorted(folder.iterdir())])
+        told = [tf.compat.v1.Event.FromString(record.numpy()) for record in records]
+        values = [(event.step, value) for event in told for value in event.summary.value]
+        assert {value.metadata.plugin_data.plugin_name for _, value in values} == {"scalars"}
+        return [(step, value.tag, float(tf.make_ndarray(value.tensor))) for step, value in values]
+
+    return read
+
+
+class TestBoard:
+    def test_every_number_of_every_step(self, tmp_path, events):
+        board = reports.Board(tmp_path / "new" / "board")
+        board.add(20, {"loss": 3.25, "style": 0.1})
+        board.add(40, {"loss": 3, "style": np.float64(1e-7)})
+        expected = [(20, "loss", 3.25), (20, "style", 0.1), (40, "loss", 3.0), (40, "style", 1e-7)]
+        told = events(tmp_path / "new" / "board")  # Though the writer is still open.
+        assert [each[:2] for each in told] == [each[:2] for each in expected]
+        assert [each[2] for each in told] == pytest.approx([each[2] for each in expected], rel=1e-6)
+
+    def test_does_without_tensorboard(self, tmp_path, monkeypatch, events):
+        monkeypatch.setitem(sys.modules, "tensorboard", None)
+        reports.Board(tmp_path / "board").add(1, {"loss": 2.0})
+        assert events(tmp_path / "board") == [(1, "loss", 2.0)]
+
+    def test_no_folder(self, tmp_path):
+        (tmp_path / "file").touch()
+        with pytest.raises(errors.InputError, match="file: no event file can be written there") as caught:
+            reports.Board(tmp_path / "file")
+        assert "\n" not in str(caught.value)
 
 
 class TestPlot:

@@ -1,5 +1,6 @@
 """Painting with exported networks: both runtimes, all sizes, refusals."""
 
+import itertools
 import types
 
 import numpy as np
@@ -54,6 +55,26 @@ class TestSizes:
 
     def test_pads_to_what_networks_need(self):
         assert networks.MULTIPLE == stylizer._MULTIPLE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
+@pytest.mark.parametrize("engine", ["litert", "savedmodel", "serve"])
+def test_every_size_is_kept(exported, engine):
+    """All 1936 of both sides; "serve" is the SavedModel's own endpoint, which pads in its graph."""
+    sides = [*range(1, 41), 255, 256, 257, 1023]
+    painter = served(exported[1]) if engine == "serve" else stylizer.Stylizer(exported[1], engine=engine)
+    large = noise(max(sides), max(sides))
+    sizes = {size: painter(large[: size[0], : size[1]]).shape for size in itertools.product(sides, sides)}
+    assert sizes == {size: (*size, 3) for size in sizes}
+    assert len(sizes) == 1936
+
+
+def served(folder):
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(folder))
+    return lambda image: model.signatures["serve"](image=tf.constant(image[None]))["stylized"].numpy()[0]
 
 
 def test_runtimes_agree(exported, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import runs
 
-from tfstyle import data, errors, settings, styles, training, weights
+from tfstyle import data, errors, networks, settings, styles, training, weights
 
 pytestmark = pytest.mark.usefixtures("tiny_networks")
 
@@ -144,8 +144,11 @@ class TestInterruption:
     def test_state_is_arrays_of_all_that_changes(self, make):
         state = make().state()
         assert all(isinstance(value, np.ndarray) for value in state.values())
-        count = len(make().network.weights)
-        assert len(state) == 2 + count + 2 * count + 1  # Adam's two moments and its steps.
+        shapes = [weight.shape for weight in make().network.weights]
+        matrices = [shape for shape in shapes if len(shape) == 4 and shape[-1] > 3]
+        assert len(matrices) == 4
+        # Means of all gradients, of squares where Adam needs them, and the optimiser's steps.
+        assert len(state) == 2 + len(shapes) + len(shapes) + len(shapes) - len(matrices) + 1
 
     def test_another_networks_state_is_refused(self, make):
         state = make().state()
@@ -154,6 +157,40 @@ class TestInterruption:
         state.pop("variable 0")
         with pytest.raises(KeyError):
             make().restore(state)
+
+
+class TestBeginning:
+    @pytest.fixture
+    def file(self, tmp_path):
+        """A trained network's weights."""
+        runs.shaken(networks.build("realtime"), seed=7).save_weights(tmp_path / "network.weights.h5")
+        return tmp_path / "network.weights.h5"
+
+    def test_takes_the_weights_and_nothing_else(self, make, file):
+        run, other = make(), runs.shaken(networks.build("realtime"), seed=7)
+        before = run.state()
+        run.begin_with(file)
+        for ours, theirs in zip(run.network.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        changed = {name for name, value in run.state().items() if (value != before[name]).any()}
+        assert changed == {f"variable {index}" for index in range(len(other.weights))}
+
+    @pytest.mark.parametrize("kind", ["missing", "empty", "no weights", "cut short", "folder", "johnson", "wider"])
+    def test_refused_in_one_line(self, make, file, *, kind, tiny_networks):
+        run, whole = make(), file.read_bytes()
+        file.unlink()
+        if kind == "folder":
+            file.mkdir()
+        elif kind == "johnson":
+            networks.build("johnson").save_weights(file)
+        elif kind == "wider":
+            tiny_networks.setitem(networks.NETWORKS, "realtime", lambda blocks, tensor: blocks.colours(tensor, 9))
+            networks.build("realtime").save_weights(file)
+        elif kind != "missing":
+            file.write_bytes({"empty": b"", "no weights": b"weights", "cut short": whole[: len(whole) // 2]}[kind])
+        with pytest.raises(errors.InputError, match=r"network\.weights\.h5: no weights for realtime: ") as caught:
+            run.begin_with(file)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow

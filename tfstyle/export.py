@@ -1,9 +1,9 @@
 """A trained transformation network as files that paint without tfstyle: SavedModel and LiteRT.
 
 The SavedModel's endpoints: ``serve``, uint8 ``image`` ``[B, H, W, 3]`` to uint8 ``stylized`` of the same shape;
-``bytes``, encoded pictures ``image`` ``[B]`` (JPEG, PNG, GIF or BMP) to JPEG files ``stylized`` ``[B]``. Both take any
-size. The LiteRT file has one function, uint8 ``[1, H, W, 3]`` to the same, for sides that are multiples of four: what
-is beyond that would be slow there.
+``bytes``, encoded pictures ``image`` ``[B]`` (JPEG, PNG, GIF or BMP) to JPEG files ``stylized_bytes`` ``[B]``, a name
+by whose end TensorFlow Serving knows what JSON cannot hold. Both take any size. The LiteRT file has one function, uint8
+``[1, H, W, 3]`` to the same, for sides that are multiples of four: what is beyond that would be slow there.
 """
 
 import pathlib
@@ -42,7 +42,7 @@ def write(network: keras.Model, folder: pathlib.Path) -> None:
     fused, plain = (_copy(network, norm) for norm in (FusedNorm, layers.InstanceNorm))
     archive = keras.export.ExportArchive()
     archive.add_endpoint("serve", lambda image: {"stylized": _each(fused, image)}, [_PICTURES])
-    archive.add_endpoint("bytes", lambda image: {"stylized": _files(fused, image)}, [_FILES])
+    archive.add_endpoint("bytes", lambda image: {"stylized_bytes": _files(fused, image)}, [_FILES])
     archive.write_out(str(folder), verbose=False)
     (folder / LITERT).write_bytes(_litert(plain))
 

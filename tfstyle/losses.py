@@ -25,6 +25,7 @@ __all__ = [
     "content_mean",
     "content_relative",
     "gram_matrix",
+    "grid",
     "style_gatys",
     "style_mean",
     "style_relative",
@@ -155,6 +156,29 @@ def style_relative(gram: Tensor, target: Tensor) -> Tensor:
     """
     differences, energies = (ops.mean(ops.square(each), (-2, -1)) for each in (gram - target, target))
     return ops.mean(differences / ops.maximum(energies, _TINY))
+
+
+def grid(image: Tensor, period: int = 4, tile: int = 64) -> Tensor:
+    """How even pixels of the same place in a block are, against those of other places: the grid that upsampling leaves.
+
+    The mean block of every tile is compared to its own mean colour. Ours; no paper's.
+
+    Args:
+        image: ``[B, H, W, 3]``, 0..255; what is beyond whole tiles is left out.
+        period: side of a block, pixels: 4 catches periods 2 and 4.
+        tile: pixels, a multiple of the period.
+
+    Returns:
+        Scalar, mean square, in 0..1 units; 0 for a picture smaller than a tile.
+    """
+    rows, columns = (int(side) // tile for side in image.shape[1:3])
+    if not rows * columns:
+        return ops.zeros(())
+    blocks = tile // period
+    shape = (-1, rows, blocks, period, columns, blocks, period, image.shape[-1])
+    tiles = ops.reshape(image[:, : rows * tile, : columns * tile] / 255.0, shape)
+    block = ops.mean(tiles, axis=(2, 5))  # [B, rows, period, columns, period, 3]
+    return ops.mean(ops.square(block - ops.mean(block, axis=(2, 4), keepdims=True)))
 
 
 def total_variation(image: Tensor) -> Tensor:

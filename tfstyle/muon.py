@@ -59,10 +59,7 @@ class Muon(keras.optimizers.Optimizer):
         """
         index = self._get_variable_index(variable)
         mean, square = self._means[index], self._squares[index]
-        if square is None:
-            step = self._orthogonal(gradient, mean)
-        else:
-            step = self._adam(gradient, mean, square)
+        step = self._orthogonal(gradient, mean) if square is None else self._adam(gradient, mean, square)
         self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * step)
 
     def _orthogonal(self, gradient: Tensor, mean: keras.Variable) -> Tensor:
@@ -82,7 +79,9 @@ class Muon(keras.optimizers.Optimizer):
 
 
 def orthogonalized(matrix: Tensor) -> Tensor:
-    """A matrix with the same singular vectors and singular values near 1 (0.7 to 1.2).
+    """A matrix with the same singular vectors and singular values near 1: 0.68 to 1.21.
+
+    Those below 0.0015 of the matrix's norm come out smaller, as about 485 times that share.
 
     Args:
         matrix: ``[M, N]``.

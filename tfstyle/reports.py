@@ -1,4 +1,4 @@
-"""What a run leaves besides its picture: loss curves as CSV and plot, an animation, contact sheets."""
+"""What a run leaves besides its picture: loss curves as CSV, plot and event file, an animation, contact sheets."""
 
 import csv
 import dataclasses
@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from tfstyle import errors, files, images
 
-__all__ = ["History", "Timelapse", "check_files", "contact_sheet", "plot_curves"]
+__all__ = ["Board", "History", "Timelapse", "check_files", "contact_sheet", "plot_curves"]
 
 _GIF_SECONDS_PER_FRAME = 0.1
 _HOLD_FRAMES = 12  # The finished picture stays for a moment before an animation starts again.
@@ -69,6 +69,35 @@ class History:
         present = [name for name in names if self.rows and name in self.rows[0]]
         steps = [row["step"] for row in self.rows]
         return {name: (steps, [row[name] for row in self.rows]) for name in present}
+
+
+class Board:
+    """Numbers per step in an event file, which TensorBoard shows; written by TensorFlow alone.
+
+    Args:
+        folder: for the file; it is made if need be.
+
+    Raises:
+        InputError: nothing can be written there.
+    """
+
+    def __init__(self, folder: str | pathlib.Path) -> None:
+        import tensorflow as tf  # noqa: PLC0415 - seconds, which only trainings spend
+
+        self._summary = tf.summary
+        # What tf.summary.scalar adds, which would need the package tensorboard.
+        self._about = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"}, data_class=1)
+        try:
+            self._writer = tf.summary.create_file_writer(str(folder))
+        except tf.errors.OpError as error:
+            raise errors.InputError(f"{folder}: no event file can be written there: choose another folder") from error
+
+    def add(self, step: int, values: Mapping[str, float]) -> None:
+        """Appends one step's numbers; they are on the disk afterwards."""
+        with self._writer.as_default(step):
+            for name, value in values.items():
+                self._summary.write(name, np.float32(value), metadata=self._about)
+        self._writer.flush()
 
 
 def plot_curves(

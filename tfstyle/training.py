@@ -9,7 +9,20 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
-from tfstyle import data, errors, features, layers, muon, networks, planning, runtime, settings, styles, trainer, weights
+from tfstyle import (
+    data,
+    errors,
+    features,
+    layers,
+    muon,
+    networks,
+    planning,
+    runtime,
+    settings,
+    styles,
+    trainer,
+    weights,
+)
 
 __all__ = ["Progress", "Training", "target_for"]
 

@@ -70,8 +70,16 @@ def extract(file: pathlib.Path, place: int, count: int, result: pathlib.Path) ->
     one.save_weights(result)
 
 
-def train(names: Sequence[str], chosen: settings.Training, photos: data.Photos, *, resume: bool) -> None:
-    """Trains, with a checkpoint every minute, and writes `FILE`."""
+def train(names: Sequence[str], chosen: settings.Training, photos: data.Photos, until: int, *, resume: bool) -> None:
+    """Trains, with a checkpoint every minute, and writes `FILE`.
+
+    Args:
+        names: of stored styles.
+        chosen: settings; the batch is as large as there are styles.
+        photos: from `data.open_photos`.
+        until: the step to end at, while the learning rate is still high: each style goes on from there alone.
+        resume: go on with an interrupted training of the same settings.
+    """
     run = training.Training(chosen, Several([styles.load(name) for name in names]), photos, norm_for(len(names)))  # type: ignore[arg-type]
     recipe: dict[str, Any] = {"styles": list(names), "settings": dataclasses.asdict(chosen)}
     kept = checkpoints.load(FILE) if resume else None
@@ -79,10 +87,13 @@ def train(names: Sequence[str], chosen: settings.Training, photos: data.Photos, 
         run.restore(kept[1])
     saved_at = time.monotonic()
     for progress in run:
-        print(f"{progress.step}/{progress.steps} {progress.headline} {progress.remaining / 60:.1f} min left", flush=True)
+        left = f"{progress.remaining / 60:.1f} min left"
+        print(f"{progress.step}/{progress.steps} {progress.headline} {left}", flush=True)
         if time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
             checkpoints.save(FILE, recipe, run.state())
             saved_at = time.monotonic()
+        if progress.step >= until:
+            break
     run.network.save_weights(FILE)
     checkpoints.remove(FILE)
     print(f"saved {FILE} after {run.seconds / 60:.0f} minutes of training")
@@ -94,11 +105,12 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="python -m train.beginning", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", required=True, help="photos to train on")
-    parser.add_argument("--steps", type=int, default=3400)
+    parser.add_argument("--steps", type=int, default=3400, help="that the learning rate would fall over")
+    parser.add_argument("--until", type=int, default=2400, help="the step to end at")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
     arguments = parser.parse_args()
     chosen = settings.Training(steps=arguments.steps, batch=len(STYLES), finish=0)
-    train(list(STYLES), chosen, data.open_photos(arguments.data), resume=arguments.resume)
+    train(list(STYLES), chosen, data.open_photos(arguments.data), arguments.until, resume=arguments.resume)
 
 
 if __name__ == "__main__":

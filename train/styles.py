@@ -1,8 +1,8 @@
 """Makes the shipped styles: ``python -m train.styles NAME --data FOLDER --photos FOLDER``.
 
 Trains the network into ``saved_models/NAME`` (``--resume`` goes on with an interrupted training), scores it on photos
-that it has not seen, and writes its model card. The Starry Night is trained from random weights, all others from its
-network, which knows already how to keep a photo.
+that it has not seen, and writes its model card. Networks begin as `beginning` has them, which has learned all paintings
+at once; what is left is a last stretch for one alone, through VGG-19.
 """
 
 import argparse
@@ -12,8 +12,10 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from tfstyle import shipped
+from tfstyle import shipped, stylizer
 
 __all__ = ["STYLES", "Recipe", "card", "main"]
 
@@ -26,22 +28,27 @@ class Recipe:
 
     Attributes:
         options: of ``tfstyle train``.
-        begin_with: the shipped style whose network comes first; empty for random weights.
+        begins: with what `beginning` has learned, not with random weights.
     """
 
     options: tuple[str, ...]
-    begin_with: str = "starry_night"
+    begins: bool = True
 
 
-_FIRST = ("--steps", "2600", "--finish", "0.06")
-_NEXT = ("--steps", "700", "--learning-rate", "2e-3", "--finish", "0.06")
-STYLES = {
-    "starry_night": Recipe(_FIRST, begin_with=""),
-    **dict.fromkeys(
-        ("great_wave", "scream", "udnie", "composition_vii", "shipwreck", "wheat_field", "woman_with_a_hat"),
-        Recipe(_NEXT),
+_REALTIME = Recipe(("--steps", "500", "--learning-rate", "2e-3", "--features", "vgg19"))
+STYLES = dict.fromkeys(
+    (
+        "starry_night",
+        "great_wave",
+        "scream",
+        "udnie",
+        "composition_vii",
+        "shipwreck",
+        "wheat_field",
+        "woman_with_a_hat",
     ),
-}
+    _REALTIME,
+)
 
 
 def card(folder: pathlib.Path) -> str:
@@ -55,9 +62,15 @@ def card(folder: pathlib.Path) -> str:
     """
     made, scored = (json.loads((folder / name).read_text()) for name in ("card.json", "evaluation.json"))
     painting = shipped.read(folder.name, (folder / shipped.STATISTICS).read_bytes())
-    settings, median = made["settings"], scored["median"]
-    beginning = "the network of starry_night" if made["beginning"] else "random weights"
-    seconds = scored["latency"]["1024x768"]
+    settings, sizes = made["settings"], scored["sizes"]
+    beginning = "a network that had learned eight paintings at once" if made["beginning"] else "random weights"
+    finish = f", the last {settings['finish']:.0%} through vgg19" if settings["features"] != "vgg19" else ""
+    first = next(iter(sizes.values()))
+    rows = "\n".join(f"| {title} | {' | '.join(map(show, sizes.values()))} |" for title, show in _FIGURES)
+    speeds = "\n".join(
+        f"| {size} | {each['median']:.3f} (95 %: {each['p95']:.3f}) | {each['memory'] / 2**20:.0f} |"
+        for size, each in scored["speed"].items()
+    )
     return f"""# {painting.title} ({painting.artist}, {painting.year})
 
 ![A cat in this style](preview.jpg)
@@ -72,24 +85,43 @@ through whose VGG-19 (CC BY 4.0) the loss looks.
 {settings["batch"]} per step |
 | steps | {settings["steps"]}, from {beginning}, in {made["seconds"] / 60:.0f} minutes on two processor cores |
 | loss | relative form, strength {settings["strength"]}, painting at {settings["style_size"]} pixels, \
-through {settings["features"]}, \
-the last {settings["finish"]:.0%} through vgg19 |
+through {settings["features"]}{finish} |
 | make it again | `python -m train.styles {folder.name} --data PHOTOS --photos OTHER_PHOTOS` |
 
-Scored by {scored["features"]} on {len(scored["photos"])} photos that it has not seen, {scored["size"]} pixels, medians:
+Scored by {scored["features"]} on {len(first["photos"])} photos that it has not seen, medians:
 
-| figure | value |
-| --- | --- |
-| worth so many L-BFGS iterations of the slow path | {median["iterations"]:.1f} ({scored["iterations"][0]:.1f} to \
-{scored["iterations"][-1]:.1f}) |
-| relative content loss, relative style loss (mean of five layers), weighted total | {median["content"]:.3f}, \
-{median["style"]:.3f}, {median["total"]:.3f} |
-| structure kept (SSIM) | {median["structure"]:.2f} |
-| grid (dB above its surroundings), on flat grey | {median["checkerboard"]:.1f}, {scored["flat checkerboard"]:.1f} |
-| frame (dB), saturation, largest blob (grey levels) | {median["frame"]:.1f}, {median["saturation"]:.3f}, \
-{median["blobs"]:.0f} |
-| seconds for 1024 x 768, SavedModel | {seconds["median"]:.3f} (95 %: {seconds["p95"]:.3f}) |
+| figure | {" | ".join(f"{size} pixels" for size in sizes)} |
+| --- |{" --- |" * len(sizes)}
+{rows}
+
+On a flat grey picture the grid is {scored["flat checkerboard"]:.1f} dB.
+
+| picture | seconds, SavedModel | MB in use at most, TensorFlow and all |
+| --- | --- | --- |
+{speeds}
 """
+
+
+def _iterations(scored: Mapping[str, Any]) -> str:
+    least, *_, most = scored["iterations"]
+    return f"{scored['median']['iterations']:.1f} ({least:.1f} to {most:.1f})"
+
+
+def _medians(*names: str, digits: int) -> Callable[[Mapping[str, Any]], str]:
+    return lambda scored: ", ".join(f"{scored['median'][name]:.{digits}f}" for name in names)
+
+
+_FIGURES: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
+    ("worth so many L-BFGS iterations of the slow path", _iterations),
+    (
+        "relative content loss, relative style loss (mean of five layers), weighted total",
+        _medians("content", "style", "total", digits=3),
+    ),
+    ("structure kept (SSIM)", _medians("structure", digits=2)),
+    ("grid, frame (dB above their surroundings)", _medians("checkerboard", "frame", digits=1)),
+    ("saturation (share more than in the photo)", _medians("saturation", digits=3)),
+    ("largest blob (grey levels)", _medians("blobs", digits=0)),
+)
 
 
 def main() -> None:
@@ -102,12 +134,22 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe, folder = STYLES[arguments.name], _FOLDER / arguments.name
     options = [*recipe.options, *(["--resume"] if arguments.resume else [])]
-    if recipe.begin_with:
-        options += ["--begin-with", recipe.begin_with]
+    if recipe.begins:
+        options += ["--begin-with", str(_beginning(folder))]
     _tfstyle("train", arguments.name, "--name", arguments.name, "--data", arguments.data, "-o", folder, *options)
     shutil.rmtree(folder / "training")
-    _tfstyle("evaluate", folder, "--photos", arguments.photos, "-o", folder / "evaluation.json")
+    _tfstyle("evaluate", folder, "--photos", arguments.photos, "--size", "256", "512", "-o", folder / "evaluation.json")
     (folder / "README.md").write_text(card(folder))
+
+
+def _beginning(folder: pathlib.Path) -> pathlib.Path:
+    """A folder with the network to begin with, among the training's own files."""
+    from train import beginning  # noqa: PLC0415 - loads Keras
+
+    result = folder / "training" / "beginning"
+    if not result.exists():  # A resumed training is to find the same file.
+        beginning.extract(beginning.FILE, list(STYLES).index(folder.name), len(STYLES), result / stylizer.WEIGHTS)
+    return result
 
 
 def _tfstyle(*arguments: str | pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import importlib.util
 import json
 import pathlib
 import time
@@ -36,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--preview", action="store_true", help="first paint one picture with the same loss, slowly")
     parser.add_argument("--sample-every", type=int, default=500, metavar="N", help="paint samples every N steps")
+    parser.add_argument(
+        "--tensorboard", metavar="FOLDER", help="losses as an event file, too; view with: pip install tensorboard"
+    )
     options.add_settings(parser, kind=settings.Training)
 
 
@@ -65,6 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
         "settings": dataclasses.asdict(chosen),
     }
     state = interrupted.state(recipe, insist=True)
+    board = reports.Board(arguments.tensorboard) if arguments.tensorboard else None
     if arguments.preview and state is None:
         _preview(folder, style, chosen)
     run = training.Training(chosen, style, photos)
@@ -72,6 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
         run.begin_with(beginning)
     _store_statistics(folder, style, arguments.painting)
     course = _Course(run, folder, recipe, arguments.sample_every)
+    course.board = board
     course.resume(state)
     course.complete(arguments.name)
 
@@ -132,6 +138,9 @@ def _preview(folder: pathlib.Path, style: Any, chosen: settings.Training) -> Non
 class _Course:
     """A training with what it leaves: checkpoints, samples, curves, and the exported network."""
 
+    # Where losses are told besides.
+    board: reports.Board | None = None
+
     def __init__(self, run: "training.Training", folder: pathlib.Path, recipe: dict, sample_every: int) -> None:
         self._run, self._folder, self._recipe, self._sample_every = run, folder, recipe, sample_every
         self._history, self._photos = reports.History(), _sample_photos()
@@ -156,6 +165,8 @@ class _Course:
 
     def _note(self, progress: "training.Progress") -> None:
         self._history.add(progress.step, {**progress.losses, "seconds": progress.seconds})
+        if self.board:
+            self.board.add(progress.step, progress.losses)
         if progress.step // self._sample_every > self._sampled:
             self._sample(progress.step)
         if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
@@ -165,6 +176,9 @@ class _Course:
         self._sampled = step // self._sample_every
         sheet = reports.contact_sheet([self._run.paint(photo) for photo in self._photos], [f"{step}"] * 3)
         images.save_image(self._folder / "training" / f"sample-{step:06d}.jpg", sheet)
+        if importlib.util.find_spec("matplotlib"):  # An extra; losses.csv has the same numbers.
+            curves = self._history.curves(["loss", "content", "style", "variation"])
+            reports.plot_curves(self._folder / "training" / "losses.png", curves)
 
     def _save(self) -> None:
         checkpoints.save(_checkpoint(self._folder), self._recipe, {**self._run.state(), **self._history.state()})
