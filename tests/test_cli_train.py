@@ -25,6 +25,7 @@ LAYERS = ("--content-layers", "conv2_2", "--style-layers", "conv1_1,conv2_1")
 SMALL = ("--batch", "1", "--crop", "64", "--style-size", "64", "--precision", "float32", *LAYERS)
 WORDS = ("painting.png", "--name", "waves", "--data", "photos", *SMALL)
 THREE = (*WORDS, "--steps", "3")
+PARTS = ("content", "style", "variation", "grid")
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +103,7 @@ class TestHappyPath:
         rows = _rows("waves")
         assert [row["step"] for row in rows] == ["1", "2", "3"]
         for row in rows:
-            parts = sum(float(row[name]) for name in ("content", "style", "variation"))
+            parts = sum(float(row[name]) for name in PARTS)
             assert parts == pytest.approx(float(row["loss"]), rel=1e-3)
         assert max(images.load_image("waves/preview.jpg").rgb.shape) == 48
 
@@ -136,7 +137,7 @@ class TestHappyPath:
         monkeypatch.setattr(reports, "plot_curves", plotted)
         assert tfstyle(*THREE, "--sample-every", "2") == 0
         losses = [float(row["loss"]) for row in _rows("waves")]
-        names = {"loss", "content", "style", "variation"}
+        names = {"loss", *PARTS}
         assert drawn == [
             ("waves/training/losses.png", names, ([1, 2], losses[:2])),
             ("waves/training/losses.png", names, ([1, 2, 3], losses)),
@@ -153,14 +154,10 @@ class TestHappyPath:
         assert tfstyle(*THREE, "--tensorboard", "board/waves") == 0
         (file,) = pathlib.Path("board/waves").iterdir()
         told = [tf.compat.v1.Event.FromString(each.numpy()) for each in tf.data.TFRecordDataset(str(file))]
-        found = {
-            (event.step, each.tag): float(tf.make_ndarray(each.tensor))
-            for event in told
-            for each in event.summary.value
-        }
-        names = ("content", "style", "variation", "loss")
-        expected = {(int(row["step"]), name): float(row[name]) for row in _rows("waves") for name in names}
-        assert len(expected) == 12
+        values = [(event.step, value) for event in told for value in event.summary.value]
+        found = {(step, value.tag): float(tf.make_ndarray(value.tensor)) for step, value in values}
+        expected = {(int(row["step"]), name): float(row[name]) for row in _rows("waves") for name in (*PARTS, "loss")}
+        assert len(found) == len(values) == 15
         assert found == pytest.approx(expected, rel=1e-6)
 
     def test_begins_with_another_styles_network(self, weights_only):

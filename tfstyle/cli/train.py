@@ -177,7 +177,7 @@ class _Course:
         sheet = reports.contact_sheet([self._run.paint(photo) for photo in self._photos], [f"{step}"] * 3)
         images.save_image(self._folder / "training" / f"sample-{step:06d}.jpg", sheet)
         if importlib.util.find_spec("matplotlib"):  # An extra; losses.csv has the same numbers.
-            curves = self._history.curves(["loss", "content", "style", "variation"])
+            curves = self._history.curves(["loss", "content", "style", "variation", "grid"])
             reports.plot_curves(self._folder / "training" / "losses.png", curves)
 
     def _save(self) -> None:

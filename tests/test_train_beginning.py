@@ -1,0 +1,175 @@
+"""One network for several paintings: what belongs to which, what is taken out; a training from start to end."""
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import runs
+
+from tfstyle import checkpoints, data, features, images, layers, networks, perceptual, settings, styles, trainer
+from tfstyle import training as trainings
+from train import beginning
+
+STYLE_LAYERS = ("conv1_1", "conv2_1")
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path, monkeypatch):
+    """Where the training writes; never where the real one lies."""
+    monkeypatch.setattr(beginning, "FILE", tmp_path / "beginning.weights.h5")
+    return beginning.FILE
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+class TestNormOfEach:
+    def test_picture_by_picture_it_is_the_plain_one(self):
+        joint, batch = beginning.norm_for(3)(), random(3, 6, 5, 4)
+        joint.build((None, None, None, 4))
+        scales, offsets = random(3, 1, 1, 4, seed=1), random(3, 1, 1, 4, seed=2)
+        joint.set_weights([scales, offsets])
+        for place, result in enumerate(joint(batch)):
+            plain = layers.InstanceNorm()
+            plain.build((None, None, None, 4))
+            plain.set_weights([scales[place, 0, 0], offsets[place, 0, 0]])
+            np.testing.assert_allclose(result, plain(batch[place : place + 1])[0], atol=1e-5)
+
+    def test_a_new_one_treats_all_alike(self):
+        picture = random(1, 6, 5, 4)
+        joint = beginning.norm_for(2)()(np.concatenate([picture, picture]))
+        np.testing.assert_allclose(joint, np.repeat(layers.InstanceNorm()(picture), 2, axis=0), atol=1e-6)
+
+
+@pytest.fixture
+def model(tiny_weights):
+    return features.build("vgg19", ("conv2_2", *STYLE_LAYERS), tiny_weights)
+
+
+class TestSeveral:
+    @pytest.fixture
+    def paintings(self):
+        return [styles.Painting(runs.painting(70, 90, seed=seed)) for seed in (2, 3)]
+
+    def test_grams_lie_one_above_the_other(self, model, paintings):
+        grams = beginning.Several(paintings).grams(model, 64, STYLE_LAYERS)
+        assert set(grams) == set(STYLE_LAYERS)
+        for place, painting in enumerate(paintings):
+            for layer, expected in painting.grams(model, 64, STYLE_LAYERS).items():
+                np.testing.assert_array_equal(grams[layer][place], expected)
+
+    @pytest.mark.usefixtures("tiny_networks")
+    def test_a_picture_is_compared_to_its_own_style(self, model, paintings):
+        """The batch's loss is the mean of what each picture's loss is for its painting alone."""
+        network = runs.shaken(networks.build("realtime"))
+        objective = perceptual.Objective({"conv2_2": 1.0}, dict.fromkeys(STYLE_LAYERS, 3.0))
+
+        def loss(style, batch):
+            made = trainer.StyleTrainer(network, trainer.Target(model, objective, style.grams(model, 64, STYLE_LAYERS)))
+            made.compile(jit_compile=False)
+            return made.evaluate(batch, verbose=0, return_dict=True)
+
+        batch = np.stack([runs.photo(64, 64, seed=seed).rgb for seed in (0, 1)])
+        alone = [loss(style, batch[place : place + 1]) for place, style in enumerate(paintings)]
+        together, crossed = loss(beginning.Several(paintings), batch), loss(beginning.Several(paintings[::-1]), batch)
+        expected = {name: (alone[0][name] + alone[1][name]) / 2 for name in alone[0]}
+        assert together == pytest.approx(expected, rel=1e-4)
+        assert crossed["style"] != pytest.approx(expected["style"], rel=1e-2)
+
+
+def test_what_is_taken_out_paints_like_the_joint_network(file, tmp_path):
+    joint = runs.shaken(networks.build("realtime", norm=beginning.norm_for(3)))
+    joint.save_weights(file)
+    photo = runs.photo(32, 40).rgb
+    painted = joint(np.stack([photo] * 3)).numpy()
+    for place in (0, 2):
+        result = tmp_path / "new" / f"{place}.weights.h5"
+        beginning.extract(file, place, 3, result)
+        one = networks.build("realtime")
+        one.load_weights(result)
+        np.testing.assert_allclose(one(photo[None])[0], painted[place], atol=0.05)
+        assert np.abs(painted[place] - painted[1]).mean() > 5
+
+
+def weights_of(file):
+    """All that a file of weights holds, bit by bit."""
+    found = {}
+    with h5py.File(file) as opened:
+        opened.visititems(lambda name, item: found.update({name: item[()].tobytes()} if hasattr(item, "shape") else {}))
+    return found
+
+
+@pytest.fixture
+def train(folder, tiny_networks):
+    """Trains a small network on two drawn paintings, with a report after each step."""
+    tiny_networks.setattr(trainings, "_REPORT_EVERY", 1)
+    photos = data.open_photos(str(runs.folder_of_photos(folder / "photos")))
+    names = ["one.png", "two.png"]
+    for seed, name in enumerate(names):
+        images.save_image(name, runs.painting(70, 90, seed=seed))
+    loss = {"content_layers": "conv2_2", "style_layers": ",".join(STYLE_LAYERS)}
+    chosen = settings.Training(steps=3, batch=2, crop=64, style_size=64, finish=0, precision="float32", seed=5, **loss)
+
+    def training(names=names, *, resume=False, until=2):
+        keras.utils.set_random_seed(99)  # What a new process would have is anything.
+        beginning.train(names, chosen, photos, until, resume=resume)
+
+    return training
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Stops a training as soon as its first checkpoint is written."""
+    save = checkpoints.save
+
+    def saved(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(beginning, "_SECONDS_BETWEEN_CHECKPOINTS", -1.0)
+        patch.setattr(checkpoints, "save", saved)
+        yield patch
+
+
+@pytest.mark.slow
+class TestTrain:
+    def test_resumed_is_uninterrupted(self, train, file, *, interrupt, capsys):
+        with pytest.raises(KeyboardInterrupt):
+            train()
+        assert not file.exists()
+        interrupt.undo()
+        capsys.readouterr()
+        train(resume=True)
+        said, resumed = capsys.readouterr().out.splitlines(), weights_of(file)
+        assert [line.split()[0] for line in said] == ["2/3", "saved"]
+        assert checkpoints.load(file) is None
+        train()
+        said = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in said] == ["1/3", "2/3", "saved"]
+        assert weights_of(file) == resumed
+
+        joint = networks.build("realtime", norm=beginning.norm_for(2))
+        joint.load_weights(file)
+        scales = [weight for weight in joint.weights if weight.name == "gamma"]
+        assert all(np.abs(scale[0] - scale[1]).max() > 0 for scale in scales)  # Each has learned its own.
+
+    def test_another_trainings_checkpoint_is_passed_over(self, train, file, capsys):
+        checkpoints.save(file, {"styles": ["two.png", "one.png"], "settings": {}}, {"step": np.array(2)})
+        train(resume=True, until=1)
+        assert capsys.readouterr().out.startswith("1/3 ")
+
+
+def test_the_command_line_has_one_photo_for_each_style(monkeypatch, tmp_path):
+    from train.styles import STYLES
+
+    seen = []
+    monkeypatch.setattr(beginning, "train", lambda *given, **named: seen.append((*given, named)))
+    photos = runs.folder_of_photos(tmp_path / "photos")
+    monkeypatch.setattr("sys.argv", ["beginning", "--data", str(photos), "--steps", "9", "--until", "7", "--resume"])
+    beginning.main()
+    ((names, chosen, opened, until, named),) = seen
+    assert names == list(STYLES)
+    assert (chosen.batch, chosen.steps, chosen.finish) == (len(STYLES), 9, 0)
+    assert (len(opened), until, named) == (4, 7, {"resume": True})
