@@ -35,7 +35,7 @@ class Recipe:
     begins: bool = True
 
 
-_REALTIME = Recipe(("--steps", "500", "--learning-rate", "2e-3", "--features", "vgg19"))
+_REALTIME = Recipe(("--steps", "400", "--learning-rate", "2e-3", "--features", "vgg19"))
 STYLES = dict.fromkeys(
     (
         "starry_night",
