@@ -71,7 +71,7 @@ class TestOrthogonalized:
 
 @pytest.fixture
 def variables():
-    return [keras.Variable(random(*shape, seed=1), dtype="float32") for shape in SHAPES]
+    return [keras.Variable(random(*shape, seed=1), dtype="float32", name="kernel") for shape in SHAPES]
 
 
 def gradients(step):
@@ -115,7 +115,7 @@ class TestSteps:
     def test_a_schedule_holds_for_both(self, variables):
         rates = keras.optimizers.schedules.PiecewiseConstantDecay([0], [RATE, 3 * RATE])
         scheduled, plain = muon.Muon(rates), muon.Muon(RATE)
-        others = [keras.Variable(variable.numpy()) for variable in variables]
+        others = [keras.Variable(variable.numpy(), name="kernel") for variable in variables]
         for factor, step in ((1, 0), (3, 1)):
             before = [[each.numpy() for each in several] for several in (variables, others)]
             apply(scheduled, variables, [step])
@@ -124,21 +124,22 @@ class TestSteps:
                 np.testing.assert_allclose(ours, factor * theirs, atol=1e-5)
 
     @pytest.mark.parametrize(
-        ("shape", "matrix"),
+        ("name", "shape", "matrix"),
         [
-            ((5, 5, 3, 16), True),
-            ((3, 3, 16, 64), True),
-            ((1, 1, 64, 16), True),
-            ((3, 3, 4, 4), True),
-            ((3, 3, 64, 3), False),  # To colours.
-            ((9, 9, 32, 3), False),
-            ((3, 3, 64, 1), False),  # Depthwise.
-            ((64,), False),
+            ("kernel", (5, 5, 3, 16), True),
+            ("kernel", (3, 3, 16, 64), True),
+            ("kernel", (1, 1, 64, 16), True),
+            ("kernel", (3, 3, 4, 4), True),
+            ("kernel", (3, 3, 64, 3), False),  # To colours.
+            ("kernel", (9, 9, 32, 3), False),
+            ("kernel", (3, 3, 64, 1), False),  # Depthwise.
+            ("bias", (64,), False),
+            ("gamma", (8, 1, 1, 64), False),  # One scale for each picture of a batch.
         ],
     )
-    def test_which_are_matrices(self, shape, matrix):
+    def test_which_are_matrices(self, name, shape, matrix):
         """Adam's first step is the learning rate, whatever the gradient; an orthogonal one has another size."""
-        variable = keras.Variable(np.zeros(shape, np.float32))
+        variable = keras.Variable(np.zeros(shape, np.float32), name=name)
         muon.Muon(RATE).apply([tf.constant(random(*shape), tf.float32)], [variable])
         steps = np.abs(variable.numpy())
         if matrix:
@@ -171,7 +172,7 @@ class TestState:
         first, second = muon.Muon(RATE), muon.Muon(RATE)
         apply(first, variables, range(3))
         state = [variable.numpy() for variable in first.variables]
-        copies = [keras.Variable(variable.numpy()) for variable in variables]
+        copies = [keras.Variable(variable.numpy(), name="kernel") for variable in variables]
         second.build(copies)
         for variable, value in zip(second.variables, state, strict=True):
             variable.assign(value)
@@ -183,7 +184,7 @@ class TestState:
     def test_without_it_the_next_step_is_another(self, variables):
         first, second = muon.Muon(RATE), muon.Muon(RATE)
         apply(first, variables, range(3))
-        copies = [keras.Variable(variable.numpy()) for variable in variables]
+        copies = [keras.Variable(variable.numpy(), name="kernel") for variable in variables]
         apply(first, variables, [3])
         apply(second, copies, [3])
         for ours, theirs in zip(variables, copies, strict=True):

@@ -100,4 +100,4 @@ def orthogonalized(matrix: Tensor) -> Tensor:
 
 
 def _is_matrix(variable: keras.Variable) -> bool:
-    return len(variable.shape) == 4 and variable.shape[-1] >= _FEWEST
+    return variable.name == "kernel" and len(variable.shape) == 4 and variable.shape[-1] >= _FEWEST

@@ -85,15 +85,14 @@ def train(names: Sequence[str], chosen: settings.Training, photos: data.Photos, 
     kept = checkpoints.load(FILE) if resume else None
     if kept and kept[0] == recipe:
         run.restore(kept[1])
-    saved_at = time.monotonic()
-    for progress in run:
+    course, saved_at = iter(run), time.monotonic()
+    while run.step < until:
+        progress = next(course)
         left = f"{progress.remaining / 60:.1f} min left"
         print(f"{progress.step}/{progress.steps} {progress.headline} {left}", flush=True)
         if time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
             checkpoints.save(FILE, recipe, run.state())
             saved_at = time.monotonic()
-        if progress.step >= until:
-            break
     run.network.save_weights(FILE)
     checkpoints.remove(FILE)
     print(f"saved {FILE} after {run.seconds / 60:.0f} minutes of training")
