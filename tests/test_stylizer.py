@@ -46,6 +46,14 @@ class TestSizes:
         painter(noise(44, 12))
         np.testing.assert_array_equal(painter(image), first)
 
+    @pytest.mark.parametrize("before", [(4, 4), (8, 4), (8, 8)])
+    def test_a_small_picture_before_does_no_harm(self, exported, before):
+        """LiteRT's own interpreter does: what it paints after growing can be nonsense."""
+        painter = stylizer.Stylizer(exported[1], engine="litert")
+        image = noise(36, 32)
+        painter(noise(*before))
+        np.testing.assert_array_equal(painter(image), stylizer.Stylizer(exported[1], engine="litert")(image))
+
     def test_the_photo_is_left_alone(self, paint):
         _, painter = paint
         image = noise(9, 9)
