@@ -120,8 +120,12 @@ def frame(picture: np.ndarray, photo: np.ndarray) -> float:
 
 
 def _border_contrast(grey: np.ndarray) -> float:
-    """Differences between neighbouring rows at the top against those further down."""
-    power = np.mean(np.square(np.diff(grey, axis=0)), axis=1)
+    """Differences between neighbours in the top rows, along them and across, against those further down.
+
+    Across alone, a border that is merely smooth, as mirroring makes it, would look like a frame.
+    """
+    across, along = (np.mean(np.square(np.diff(grey, axis=axis)), axis=1) for axis in (0, 1))
+    power = across + along[1:]
     return float(10 * np.log10((power[:_BORDER].mean() + 1) / (power[_BORDER : 4 * _BORDER].mean() + 1)))
 
 

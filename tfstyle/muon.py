@@ -53,7 +53,7 @@ class Muon(keras.optimizers.Optimizer):
         """Moves one variable.
 
         Args:
-            gradient: of the variable's shape.
+            gradient: any shape, the variable's.
             variable: any shape.
             learning_rate: scalar.
         """
