@@ -211,7 +211,7 @@ before, steps = ([given[f"{kind} {index}"] for index in range(3)] for kind in ("
 class Product(keras.Model):
     def __init__(self):
         super().__init__()
-        self.kept = [self.add_weight(shape=value.shape) for value in before]
+        self.kept = [self.add_weight(shape=value.shape, name="kernel") for value in before]
     def call(self, inputs):
         rows = np.concatenate([value.reshape(len(value), -1) for value in steps], axis=1)
         flat = keras.ops.concatenate([keras.ops.reshape(each, (-1,)) for each in self.kept])
