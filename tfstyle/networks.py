@@ -107,12 +107,12 @@ def _johnson(blocks: Blocks, tensor: Tensor) -> Tensor:
 
 
 def _realtime(blocks: Blocks, tensor: Tensor) -> Tensor:
-    """Ours: depthwise and pointwise convolutions at a quarter of the resolution, a cheap way back up without a grid.
+    """Ours: depthwise and pointwise convolutions at a quarter of the resolution, a cheap way back up.
 
-    On the way up, a rectifier follows interpolation at once and nothing but a linear map follows it. Wherever a
-    convolution stands between interpolation and rectifier, its differences are larger between some pixels of a block
-    than between others, the rectifier makes a difference of brightness of that, and the picture has a grid (docs/
-    realtime.md has the measurements).
+    On the way up, a rectifier follows interpolation at once. Wherever a convolution stands between the two, its
+    differences are larger between some pixels of a block than between others, the rectifier makes a difference of
+    brightness of that, and the picture has a grid. Few channels are rectified at full resolution, too, without which
+    there is no fine detail; what grid they bring is trained away (docs/realtime.md has the measurements).
     """
     tensor = blocks.normed(blocks.conv(tensor, 16, 5, stride=2))
     tensor = blocks.normed(blocks.conv(tensor, 64, 3, stride=2))
