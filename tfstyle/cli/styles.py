@@ -18,8 +18,9 @@ def run(arguments: argparse.Namespace) -> None:
     from tfstyle import shipped, stylizer
 
     trained = stylizer.trained()
-    listing = table.Table("name", "painting", "artist", "year", "trained network's picture", box=None)
+    picture = table.Column("trained network's picture", overflow="fold")  # A path is of use only if it is whole.
+    listing = table.Table("name", "painting", "artist", "year", picture, box=None)
     for style in shipped.load_all().values():
-        picture = trained[style.name] / "preview.jpg" if style.name in trained else ""
-        listing.add_row(style.name, style.title, style.artist, style.year, str(picture))
+        path = trained[style.name] / "preview.jpg" if style.name in trained else ""
+        listing.add_row(style.name, style.title, style.artist, style.year, str(path))
     console.Console().print(listing)
