@@ -28,11 +28,9 @@ class Recipe:
 
     Attributes:
         options: of ``tfstyle train``.
-        begins: with what `beginning` has learned, not with random weights.
     """
 
     options: tuple[str, ...]
-    begins: bool = True
 
 
 _REALTIME = Recipe(("--steps", "400", "--learning-rate", "2e-3", "--features", "vgg19"))
@@ -134,8 +132,7 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe, folder = STYLES[arguments.name], _FOLDER / arguments.name
     options = [*recipe.options, *(["--resume"] if arguments.resume else [])]
-    if recipe.begins:
-        options += ["--begin-with", str(_beginning(folder))]
+    options += ["--begin-with", str(_beginning(folder))]
     _tfstyle("train", arguments.name, "--name", arguments.name, "--data", arguments.data, "-o", folder, *options)
     shutil.rmtree(folder / "training")
     _tfstyle("evaluate", folder, "--photos", arguments.photos, "--size", "256", "512", "-o", folder / "evaluation.json")
