@@ -224,6 +224,65 @@ class TestLinearUpsampling:
         assert layers.LinearUpsampling.from_config(layers.LinearUpsampling(name="up").get_config()).name == "up"
 
 
+def in_their_places(phases: np.ndarray) -> np.ndarray:
+    """``[B, H, W, 4 C]`` to ``[B, 2 H, 2 W, C]``, by NumPy."""
+    batch, height, width, channels = phases.shape
+    blocks = np.reshape(phases, (batch, height, width, 2, 2, channels // 4))
+    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(batch, 2 * height, 2 * width, channels // 4)
+
+
+class TestInterleave:
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_puts_the_pixels_of_each_block_in_rows(self, shape):
+        phases = random(*shape[:3], 4 * shape[3])
+        np.testing.assert_array_equal(layers.Interleave()(phases), in_their_places(phases))
+        np.testing.assert_array_equal(at_unknown_size(layers.Interleave(), phases), in_their_places(phases))
+
+    def test_is_saved(self):
+        assert layers.Interleave.from_config(layers.Interleave(name="places").get_config()).name == "places"
+
+
+class TestLinearPhases:
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_are_those_of_the_enlarged_map(self, shape):
+        padded = np.pad(random(*shape), ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+        phases = at_unknown_size(layers.LinearPhases(), padded)
+        np.testing.assert_array_equal(in_their_places(phases), layers.LinearUpsampling()(padded))
+
+
+class TestPhasesConv:
+    @pytest.mark.parametrize("shape", SHAPES)
+    def test_is_the_convolution_of_the_mirrored_large_map(self, shape):
+        phases = random(*shape[:3], 4 * shape[3])
+        layer = layers.PhasesConv(5)
+        layer.build(phases.shape)
+        kernel = random(3, 3, shape[-1], 5)
+        layer.set_weights([kernel])
+        large = np.pad(in_their_places(phases), ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+        expected = tf.nn.conv2d(large, kernel, 1, "VALID")
+        np.testing.assert_allclose(in_their_places(layer(phases).numpy()), expected, atol=1e-4)
+        np.testing.assert_allclose(in_their_places(at_unknown_size(layer, phases)), expected, atol=1e-4)
+
+    def test_gradients_reach_kernel_and_map(self):
+        layer, phases = layers.PhasesConv(2), tf.constant(random(1, 4, 5, 12))
+        with tf.GradientTape() as tape:
+            tape.watch(phases)
+            value = tf.reduce_sum(layer(phases))
+        kernel, below = tape.gradient(value, [layer.kernel.value, phases])
+        assert kernel.shape == (3, 3, 3, 2)
+        assert np.abs(kernel).min() > 0
+        assert np.abs(below).min() > 0
+
+    def test_is_saved_with_its_filters_and_start(self):
+        layer = layers.PhasesConv(6, kernel_initializer="zeros", name="colours")
+        again = layers.PhasesConv.from_config(layer.get_config())
+        assert (again.filters, again.name) == (6, "colours")
+        assert np.abs(again(random(1, 2, 2, 4))).max() == 0
+
+    def test_keeps_the_number_format(self):
+        assert layers.PhasesConv(2, dtype="mixed_bfloat16")(random(1, 3, 3, 4)).dtype == tf.bfloat16
+
+
 class TestUpsampledConv:
     @pytest.mark.parametrize("shape", SHAPES)
     def test_is_interpolation_then_convolution(self, shape):
@@ -237,8 +296,8 @@ class TestUpsampledConv:
         _, height, width, _ = padded.shape
         inside = tf.image.resize(padded, (2 * height, 2 * width), "bilinear")[:, 1:-1, 1:-1]
         expected = tf.nn.conv2d(inside, kernel, 1, "VALID") + bias
-        np.testing.assert_allclose(layer(padded), expected, atol=1e-4)
-        np.testing.assert_allclose(at_unknown_size(layer, padded), expected, atol=1e-4)
+        np.testing.assert_allclose(in_their_places(layer(padded).numpy()), expected, atol=1e-4)
+        np.testing.assert_allclose(in_their_places(at_unknown_size(layer, padded)), expected, atol=1e-4)
 
     def test_a_slope_stays_without_a_grid_whatever_the_kernel(self):
         rows, columns = np.mgrid[:10, :12]
@@ -246,7 +305,7 @@ class TestUpsampledConv:
         layer = layers.UpsampledConv(2)
         layer.build(slope.shape)
         layer.set_weights([random(3, 3, 1, 2), random(2)])
-        result = layer(slope).numpy()
+        result = in_their_places(layer(slope).numpy())
         for axis in (1, 2):
             steps = np.diff(result, axis=axis)
             np.testing.assert_allclose(steps, np.broadcast_to(steps[:, :1, :1], steps.shape), atol=1e-3)

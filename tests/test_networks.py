@@ -53,11 +53,11 @@ def test_the_whole_range_can_be_painted():
 
 
 def test_a_new_network_paints_grey():
-    """Sigmoids have no gradient at their ends: training must start between them, but for a few pixels."""
+    """Sigmoids have no gradient at their ends: training must start between them."""
     for name in networks.NETWORKS:
         keras.utils.set_random_seed(0)
         painted = networks.build(name)(noise(32, 32)).numpy()
-        assert np.percentile(np.abs(painted - 127.5), 95) < 110, name
+        assert np.abs(painted - 127.5).max() < 100, name
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 4), (33, 70)])

@@ -1,4 +1,9 @@
-"""Layers that both the loss networks and the transformation networks are made of; keras.ops only, exportable."""
+"""Layers that both the loss networks and the transformation networks are made of; keras.ops only, exportable.
+
+A large map can be kept as its *phases*: ``[B, H, W, 4 C]`` holds ``[B, 2 H, 2 W, C]``, the pixels of each 2x2 block one
+after the other, row by row. Pixel by pixel operations are the same there, convolutions cheaper (Shi et al. 2016), and
+the pixels are put in their places once, at the end.
+"""
 
 from typing import Any, TypeAlias
 
@@ -8,11 +13,14 @@ from keras import ops
 
 __all__ = [
     "Crop",
+    "Interleave",
     "InstanceNorm",
+    "LinearPhases",
     "LinearUpsampling",
     "MirrorPadding",
     "NearestUpsampling",
     "PadToMultiple",
+    "PhasesConv",
     "UpsampledConv",
 ]
 
@@ -139,15 +147,23 @@ class NearestUpsampling(keras.layers.Layer):
         return ops.depth_to_space(ops.concatenate([inputs] * 4, axis=-1), 2)
 
 
-class LinearUpsampling(keras.layers.Layer):
-    """Doubles height and width by linear interpolation.
+class Interleave(keras.layers.Layer):
+    """Puts the pixels of a map that is kept as phases in their places."""
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """``[B, H, W, 4 C]`` to ``[B, 2 H, 2 W, C]``."""
+        return ops.depth_to_space(inputs, 2)
+
+
+class LinearPhases(keras.layers.Layer):
+    """Doubles height and width by linear interpolation; the result is kept as phases.
 
     Each pixel of a 2x2 block is 9/16 of its own pixel and 3/16, 3/16 and 1/16 of the three neighbours on its side: a
     depthwise 2x2 convolution. The input needs a border of one pixel.
     """
 
     def call(self, inputs: Tensor) -> Tensor:
-        """``[B, H + 2, W + 2, C]`` to ``[B, 2 H, 2 W, C]``."""
+        """``[B, H + 2, W + 2, C]`` to ``[B, H, W, 4 C]``."""
         near, far = np.array([0.25, 0.75], np.float32), np.array([0.75, 0.25], np.float32)
         phases = []
         for row, vertical in enumerate((near, far)):
@@ -155,40 +171,97 @@ class LinearUpsampling(keras.layers.Layer):
                 kernel = np.outer(vertical, horizontal)[..., None, None] * np.ones((1, 1, inputs.shape[-1], 1))
                 part = inputs[:, row : row - 1 or None, column : column - 1 or None]
                 phases.append(ops.depthwise_conv(part, ops.cast(kernel, inputs.dtype), padding="valid"))
-        return ops.depth_to_space(ops.concatenate(phases, axis=-1), 2)
+        return ops.concatenate(phases, axis=-1)
 
 
-class UpsampledConv(keras.layers.Layer):
-    """Doubles height and width by linear interpolation, then a 3x3 convolution; computed at the low resolution.
+class LinearUpsampling(LinearPhases):
+    """`LinearPhases`, with all pixels in their places."""
 
-    Both steps together are four 3x3 convolutions of the small map, one for each pixel of a 2x2 block (Shi et al. 2016
-    compute so, with four free kernels). Here they are phases of one kernel on the interpolated map: even areas and even
-    slopes come out without a grid, whatever the kernel (Odena, Dumoulin and Olah 2016 interpolate for that reason).
-    The input needs a border of one pixel.
+    def call(self, inputs: Tensor) -> Tensor:
+        """``[B, H + 2, W + 2, C]`` to ``[B, 2 H, 2 W, C]``."""
+        return ops.depth_to_space(super().call(inputs), 2)
+
+
+class _ConvToPhases(keras.layers.Layer):
+    """A 3x3 convolution at twice the map's resolution, computed as one of four times the filters at its own.
+
+    Its kernels are the phases of one kernel: even areas and even slopes come out without a grid, whatever the kernel,
+    which four free kernels do not guarantee (Odena, Dumoulin and Olah 2016 interpolate for that reason).
 
     Args:
         filters: channels that come out.
     """
 
-    def __init__(self, filters: int, **keywords: Any) -> None:
+    def __init__(self, filters: int, kernel_initializer: Any = "glorot_uniform", **keywords: Any) -> None:
         super().__init__(**keywords)
         self.filters = filters
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
-    def build(self, input_shape: tuple) -> None:
-        """Makes kernel and bias."""
-        self.kernel = self.add_weight(shape=(3, 3, input_shape[-1], self.filters), name="kernel")
-        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+    def _add_kernel(self, channels: int) -> None:
+        shape = (3, 3, channels, self.filters)
+        self.kernel = self.add_weight(shape=shape, initializer=self.kernel_initializer, name="kernel")
 
-    def call(self, inputs: Tensor) -> Tensor:
-        """``[B, H + 2, W + 2, C]`` to ``[B, 2 H, 2 W, filters]``."""
-        phases = ops.einsum("klio,kpa,lqb->abipqo", ops.cast(self.kernel, "float32"), _PHASES, _PHASES)
-        kernel = ops.reshape(phases, (3, 3, inputs.shape[-1], 4 * self.filters))
-        blocks = ops.conv(inputs, ops.cast(kernel, inputs.dtype), padding="valid")
-        return ops.depth_to_space(blocks, 2) + ops.cast(self.bias, inputs.dtype)
+    def _convolved(self, inputs: Tensor, equation: str, phases: np.ndarray) -> Tensor:
+        """``[B, H + 2, W + 2, N]`` to ``[B, H, W, 4 filters]``; ``phases`` once for rows and once for columns."""
+        kernel = ops.einsum(equation, ops.cast(self.kernel, "float32"), phases, phases)
+        kernel = ops.reshape(kernel, (3, 3, inputs.shape[-1], 4 * self.filters))
+        return ops.conv(inputs, ops.cast(kernel, inputs.dtype), padding="valid")
 
     def get_config(self) -> dict:
         """The layer's settings, for saving."""
-        return {**super().get_config(), "filters": self.filters}
+        initializer = keras.initializers.serialize(self.kernel_initializer)
+        return {**super().get_config(), "filters": self.filters, "kernel_initializer": initializer}
+
+
+class UpsampledConv(_ConvToPhases):
+    """Doubles height and width by linear interpolation, then a 3x3 convolution; the result is kept as phases.
+
+    The input needs a border of one pixel.
+
+    Args:
+        filters: channels that come out.
+        kernel_initializer: Keras' name, or an initializer.
+    """
+
+    def build(self, input_shape: tuple) -> None:
+        """Makes kernel and bias."""
+        self._add_kernel(input_shape[-1])
+        self.bias = self.add_weight(shape=(self.filters,), initializer="zeros", name="bias")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """``[B, H + 2, W + 2, C]`` to ``[B, H, W, 4 filters]``."""
+        bias = ops.tile(ops.cast(self.bias, inputs.dtype), 4)
+        return self._convolved(inputs, "klio,kpa,lqb->abipqo", _INTERPOLATION) + bias
+
+
+class PhasesConv(_ConvToPhases):
+    """Mirrored border and a 3x3 convolution without bias, of phases to phases.
+
+    Args:
+        filters: channels that come out.
+        kernel_initializer: Keras' name, or an initializer.
+    """
+
+    def build(self, input_shape: tuple) -> None:
+        """Makes the kernel."""
+        self._add_kernel(input_shape[-1] // 4)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """``[B, H, W, 4 C]`` to ``[B, H, W, 4 filters]``."""
+        half = inputs.shape[-1] // 2
+
+        def rows_swapped(border: Tensor) -> Tensor:
+            return ops.concatenate([border[..., half:], border[..., :half]], axis=-1)
+
+        def columns_swapped(border: Tensor) -> Tensor:
+            first, second, third, fourth = ops.split(border, 4, axis=-1)
+            return ops.concatenate([second, first, fourth, third], axis=-1)
+
+        # The mirror image of a block has its pixels the other way round.
+        tall = [rows_swapped(inputs[:, :1]), inputs, rows_swapped(inputs[:, -1:])]
+        tall = ops.concatenate(tall, axis=1)
+        padded = [columns_swapped(tall[:, :, :1]), tall, columns_swapped(tall[:, :, -1:])]
+        return self._convolved(ops.concatenate(padded, axis=2), "klio,kpac,lqbd->abcdipqo", _NEIGHBOURS)
 
 
 def _interpolation() -> np.ndarray:
@@ -196,13 +269,21 @@ def _interpolation() -> np.ndarray:
 
     Pixel 2 i + p of the large row is 3/4 of pixel i of the small one and 1/4 of the neighbour on its side.
     """
-    phases = np.zeros((3, 2, 3), np.float32)
-    for tap in range(3):
-        for phase in range(2):
-            pixel, side = divmod(phase + tap - 1, 2)
-            phases[tap, phase, pixel + 1] += 0.75
-            phases[tap, phase, pixel + (2 if side else 0)] += 0.25
-    return phases
+    weights = np.zeros((3, 2, 3), np.float32)
+    for tap, phase in np.ndindex(3, 2):
+        pixel, side = divmod(phase + tap - 1, 2)
+        weights[tap, phase, pixel + 1] += 0.75
+        weights[tap, phase, pixel + (2 if side else 0)] += 0.25
+    return weights
 
 
-_PHASES = _interpolation()
+def _neighbours() -> np.ndarray:
+    """Where three taps on a row find their pixels in its blocks of two: ``[tap, phase, block, pixel]``."""
+    places = np.zeros((3, 2, 3, 2), np.float32)
+    for tap, phase in np.ndindex(3, 2):
+        block, pixel = divmod(phase + tap - 1, 2)
+        places[tap, phase, block + 1, pixel] = 1
+    return places
+
+
+_INTERPOLATION, _NEIGHBOURS = _interpolation(), _neighbours()

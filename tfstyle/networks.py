@@ -63,6 +63,10 @@ class Blocks:
         """Twice as high and wide, by linear interpolation."""
         return layers.LinearUpsampling(dtype=self._dtype)(self._padded(tensor, 3))
 
+    def interpolated_phases(self, tensor: Tensor) -> Tensor:
+        """The same, kept as phases."""
+        return layers.LinearPhases(dtype=self._dtype)(self._padded(tensor, 3))
+
     def residual(self, tensor: Tensor, change: Tensor) -> Tensor:
         """The sum."""
         return keras.layers.Add(dtype=self._dtype)([tensor, change])
@@ -74,11 +78,16 @@ class Blocks:
         return self._bounded(keras.layers.Conv2D(3, size, **options)(self._padded(tensor, size)))
 
     def enlarged_colours(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        """Two 3x3 convolutions to RGB, one of a map interpolated to twice its size; their sum, bounded to 0..255."""
-        coarse = layers.UpsampledConv(3, dtype=self._dtype)(self._padded(coarse, 3))
-        options = {"use_bias": False, "kernel_initializer": self._small(), "dtype": self._dtype}
-        fine = keras.layers.Conv2D(3, 3, **options)(self._padded(fine, 3))
-        return self._bounded(self.residual(coarse, fine))
+        """Two 3x3 convolutions to RGB at twice the maps' size; their sum, bounded to 0..255.
+
+        Args:
+            coarse: is interpolated to that size.
+            fine: phases of a map of that size.
+        """
+        options = {"kernel_initializer": self._small(), "dtype": self._dtype}
+        coarse = layers.UpsampledConv(3, **options)(self._padded(coarse, 3))
+        fine = layers.PhasesConv(3, **options)(fine)
+        return self._bounded(layers.Interleave(dtype=self._dtype)(self.residual(coarse, fine)))
 
     @staticmethod
     def _small() -> keras.Initializer:
@@ -123,7 +132,7 @@ def _realtime(blocks: Blocks, tensor: Tensor) -> Tensor:
     tensor = blocks.normed(blocks.conv(tensor, 64, 3), rectify=False)
     half = blocks.rectified(blocks.interpolated(tensor))
     few = blocks.normed(blocks.conv(half, 16, 1), rectify=False)
-    return blocks.enlarged_colours(half, blocks.rectified(blocks.interpolated(few)))
+    return blocks.enlarged_colours(half, blocks.rectified(blocks.interpolated_phases(few)))
 
 
 NETWORKS: dict[str, Body] = {"realtime": _realtime, "johnson": _johnson}
