@@ -6,7 +6,7 @@ Arrays are `[H, W, 3]` in sRGB, 0..255. Either `match_colors` recolours the pain
 
 import numpy as np
 
-__all__ = ["keep_luminance", "match_colors"]
+__all__ = ["keep_luminance", "match_colors", "mix"]
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # Y of YIQ: ITU-R BT.601, 2.5.1
 _VARIANCE = 4.0  # 2 levels of 255, squared: rounding and JPEG noise stay below; see match_colors
@@ -36,6 +36,29 @@ def keep_luminance(result: np.ndarray, photo: np.ndarray) -> np.ndarray:
     luminance = _luminance(np.clip(result, 0, 255))
     chroma = photo.astype(np.float32) - _luminance(photo)
     return np.clip(luminance + chroma * _saturation(luminance, chroma), 0, 255)
+
+
+def mix(painted: np.ndarray, photo: np.ndarray, strength: float, *, keep_colors: bool = False) -> np.ndarray:
+    """What is shown of a network's picture.
+
+    Args:
+        painted: Stylised picture `[H, W, 3]`, 0..255.
+        photo: Photo `[H, W, 3]`, 0..255, of the same size.
+        strength: 0 for the photo itself, 1 for all of the painted picture; in between, the weighted mean.
+        keep_colors: Whether the painted picture takes the photo's colours first, see `keep_luminance`.
+
+    Returns:
+        `[H, W, 3]`, float32, 0..255.
+
+    Raises:
+        ValueError: The shapes are not equal, or not `[H, W, 3]`.
+    """
+    _check_rgb(painted, photo)
+    if painted.shape != photo.shape:
+        raise ValueError(f"picture and photo must be of one size, got {painted.shape} and {photo.shape}")
+    photo = photo.astype(np.float32)
+    painted = keep_luminance(painted, photo) if keep_colors else painted.astype(np.float32)
+    return photo + np.float32(strength) * (painted - photo)
 
 
 def match_colors(style: np.ndarray, photo: np.ndarray) -> np.ndarray:

@@ -13,8 +13,8 @@ from keras import ops
 
 __all__ = [
     "Crop",
-    "Interleave",
     "InstanceNorm",
+    "Interleave",
     "LinearPhases",
     "LinearUpsampling",
     "MirrorPadding",

@@ -6,15 +6,36 @@ import signal
 import sys
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from rich import console as rich_console
 from rich import progress
 
-if TYPE_CHECKING:
-    from tfstyle import optimization, training
+__all__ = ["Interrupts", "Progress", "Stage", "say"]
 
-__all__ = ["Interrupts", "Progress", "say"]
+
+class Stage(Protocol):
+    """Where a run stands, as far as a user is told."""
+
+    @property
+    def step(self) -> int:
+        """Steps done."""
+
+    @property
+    def steps(self) -> int:
+        """To do in all."""
+
+    @property
+    def seconds(self) -> float:
+        """Spent."""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds, estimated; NaN if unknown."""
+
+    @property
+    def headline(self) -> str:
+        """What else there is to say, in a few words."""
 
 
 def say(text: str) -> None:
@@ -76,7 +97,7 @@ class Progress:
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
-    def show(self, iterate: "optimization.Iterate | training.Progress") -> None:
+    def show(self, iterate: Stage) -> None:
         """Moves the bar to where a run is."""
         numbers, left = iterate.headline, _left(iterate.remaining)
         # Cut here, at the least important end: rich would shorten every column, the steps and the time first.

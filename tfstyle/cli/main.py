@@ -22,6 +22,7 @@ COMMANDS = {
     "compare": "the same picture with one setting varied: contact sheet, curves, table",
     "train": "train a network that paints any photo in one style (the fast path)",
     "stylize": "paint photos with a trained network, in a moment",
+    "video": "paint a film with a trained network, without flicker",
     "evaluate": "how good a trained network is, in numbers",
     "bench": "how fast the networks are here, side by side with PyTorch and ONNX Runtime",
     "styles": "list the styles that come with tfstyle",

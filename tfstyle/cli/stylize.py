@@ -106,8 +106,6 @@ def _paint(
         raise errors.InputError(
             f"{result.parent}: cannot be made: {error.strerror}; choose another --output"
         ) from error
-    painted = paint(np.rint(photo.rgb).astype(np.uint8)).astype(np.float32)
-    if arguments.keep_colors:
-        painted = color.keep_luminance(painted, photo.rgb)
-    painted = photo.rgb + np.float32(arguments.strength) * (painted - photo.rgb)
-    images.save_image(result, painted, alpha=photo.alpha, recipe=recipe)
+    painted = paint(np.rint(photo.rgb).astype(np.uint8))
+    shown = color.mix(painted, photo.rgb, arguments.strength, keep_colors=arguments.keep_colors)
+    images.save_image(result, shown, alpha=photo.alpha, recipe=recipe)
