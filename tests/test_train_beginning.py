@@ -162,7 +162,7 @@ class TestTrain:
 
 
 def test_the_command_line_has_one_photo_for_each_style(monkeypatch, tmp_path):
-    from train.styles import STYLES
+    from train.styles import PAINTINGS
 
     seen = []
     monkeypatch.setattr(beginning, "train", lambda *given, **named: seen.append((*given, named)))
@@ -170,6 +170,6 @@ def test_the_command_line_has_one_photo_for_each_style(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", ["beginning", "--data", str(photos), "--steps", "9", "--until", "7", "--resume"])
     beginning.main()
     ((names, chosen, opened, until, named),) = seen
-    assert names == list(STYLES)
-    assert (chosen.batch, chosen.steps, chosen.finish) == (len(STYLES), 9, 0)
+    assert names == PAINTINGS
+    assert (chosen.batch, chosen.steps, chosen.finish) == (len(PAINTINGS), 9, 0)
     assert (len(opened), until, named) == (4, 7, {"resume": True})

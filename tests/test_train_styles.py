@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 
 import pytest
 
@@ -23,7 +24,10 @@ MEDIAN = {
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = tmp_path / "scream"
+    return stored(tmp_path / "scream")
+
+
+def stored(folder):
     folder.mkdir()
     (folder / shipped.STATISTICS).write_bytes(shipped.load_all()["scream"].packed())
     scored = {"median": MEDIAN, "iterations": [9.9, 15.26, 21.1], "photos": {"a": {}, "b": {}, "c": {}}}
@@ -38,26 +42,23 @@ def folder(tmp_path):
     return folder
 
 
-def card_of(folder, beginning="abc", **changes):
-    chosen = dataclasses.replace(settings.Training(), **changes)
-    made = {
-        "train": "scream",
-        "beginning": beginning,
-        "data": ["photos", 3976],
-        "settings": dataclasses.asdict(chosen),
-        "seconds": 372,
-    }
+def made(**changes):
+    chosen = dataclasses.asdict(dataclasses.replace(settings.Training(), **changes))
+    return {"train": "scream", "beginning": "abc", "data": ["photos", 3976], "settings": chosen, "seconds": 372}
+
+
+def card_of(folder, made):
     (folder / "card.json").write_text(json.dumps(made))
     return styles.card(folder)
 
 
 def test_card_tells_what_was_made_and_how_good_it_is(folder):
-    card = card_of(folder, steps=400, features="vgg19")
+    card = card_of(folder, made(steps=400, features="vgg19"))
     assert card.startswith("# The Scream (Edvard Munch, 1893)")
     for told in (
-        "3976 photos (photos), crops of 256 pixels, 4 per step",
-        "400, from a network that had learned eight paintings at once, in 6 minutes",
-        "through vgg19 |",
+        "3976 photos (photos), 4 per step",
+        "| begins with | a network that had learned eight paintings at once |",
+        "| steps | 400 of 256-pixel crops through vgg19 (6 minutes); on two processor cores |",
         "python -m train.styles scream",
         "by vgg19 on 3 photos",
         "| figure | 256 pixels | 512 pixels |\n| --- | --- | --- |",
@@ -70,16 +71,67 @@ def test_card_tells_what_was_made_and_how_good_it_is(folder):
         assert told in card
 
 
-def test_card_tells_of_another_beginning_and_a_last_stretch(folder):
-    card = card_of(folder, beginning=None, finish=0.25)
-    assert "from random weights" in card
-    assert "through compact, the last 25% through vgg19" in card
+def test_card_tells_of_another_beginning_and_of_all_stages(tmp_path):
+    last = {**made(features="vgg19", steps=30), "stages": [made(finish=0.25, crop=192)]}
+    card = card_of(stored(tmp_path / "scream_johnson"), last)
+    assert "| begins with | random weights |" in card
+    assert "8000 of 192-pixel crops through compact, the last 25% through vgg19 (6 minutes); then 30 of 256" in card
+    assert "the network of [scream_johnson](../scream_johnson)" in card_of(stored(tmp_path / "shipwreck_johnson"), last)
 
 
 def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
     from tfstyle.cli import main
 
     for name, recipe in styles.STYLES.items():
-        assert name in shipped.load_all()
-        words = ["tfstyle", "train", name, "--name", name, "--data", "photos", *recipe.options]
-        assert main._parse(words).painting == name
+        painting = recipe.painting or name
+        assert painting in shipped.load_all()
+        for options in recipe.stages:
+            words = ["tfstyle", "train", painting, "--name", name, "--data", "photos", *options.split()]
+            assert main._parse(words).painting == painting
+
+
+class TestStages:
+    @pytest.fixture
+    def train(self, tmp_path, monkeypatch):
+        """Trains nothing, but leaves what a training leaves; returns the commands."""
+        commands = []
+
+        def run(*words):
+            words = list(map(str, words))
+            commands.append(words)
+            (pathlib.Path(words[words.index("-o") + 1]) / "card.json").write_text(json.dumps({"words": len(commands)}))
+
+        monkeypatch.setattr(styles, "_tfstyle", run)
+        monkeypatch.setattr(styles, "_FOLDER", tmp_path)
+
+        def train(recipe, *, resume=False):
+            commands.clear()
+            return styles._train(recipe, tmp_path / "scream", "photos", resume=resume), commands
+
+        return train
+
+    RECIPE = styles.Recipe(("--steps 5", "--steps 7 --crop 192"), beginning="")
+
+    def test_each_begins_with_the_one_before(self, train, tmp_path):
+        cards, (first, second) = train(self.RECIPE)
+        assert cards == [{"words": 1}]
+        assert "--begin-with" not in first
+        assert first[first.index("-o") + 1] == second[second.index("--begin-with") + 1]
+        assert second[second.index("-o") + 1] == str(tmp_path / "scream")
+        assert "--steps 7 --crop 192" in " ".join(second)
+
+    def test_what_is_done_is_not_done_again(self, train):
+        train(self.RECIPE)
+        cards, commands = train(self.RECIPE, resume=True)
+        assert [command[-1] for command in commands] == ["--resume"]
+        assert cards == [{"words": 1}]
+
+    def test_begins_with_another_style(self, train, tmp_path):
+        _, (command,) = train(styles.Recipe(("--steps 5",), beginning="shipwreck"))
+        assert command[command.index("--begin-with") + 1] == str(tmp_path / "shipwreck")
+
+    def test_begins_with_its_part_of_the_common_network(self, train, tmp_path):
+        _, (command,) = train(styles.Recipe(("--steps 5",)))
+        beginning = pathlib.Path(command[command.index("--begin-with") + 1])
+        assert (beginning / "network.weights.h5").stat().st_size > 0
+        assert beginning.is_relative_to(tmp_path)

@@ -100,7 +100,7 @@ def train(names: Sequence[str], chosen: settings.Training, photos: data.Photos, 
 
 def main() -> None:
     """Reads the command line."""
-    from train.styles import STYLES  # noqa: PLC0415 - which need what is here
+    from train.styles import PAINTINGS  # noqa: PLC0415 - which need what is here
 
     parser = argparse.ArgumentParser(prog="python -m train.beginning", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", required=True, help="photos to train on")
@@ -108,8 +108,8 @@ def main() -> None:
     parser.add_argument("--until", type=int, default=2400, help="the step to end at")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
     arguments = parser.parse_args()
-    chosen = settings.Training(steps=arguments.steps, batch=len(STYLES), finish=0)
-    train(list(STYLES), chosen, data.open_photos(arguments.data), arguments.until, resume=arguments.resume)
+    chosen = settings.Training(steps=arguments.steps, batch=len(PAINTINGS), finish=0)
+    train(PAINTINGS, chosen, data.open_photos(arguments.data), arguments.until, resume=arguments.resume)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Makes the shipped styles: ``python -m train.styles NAME --data FOLDER --photos FOLDER``.
 
-Trains the network into ``saved_models/NAME`` (``--resume`` goes on with an interrupted training), scores it on photos
-that it has not seen, and writes its model card. Networks begin as `beginning` has them, which has learned all paintings
-at once; what is left is a last stretch for one alone, through VGG-19.
+Trains the network into ``saved_models/NAME``, in stages (``--resume`` goes on with an interrupted training), scores it
+on photos that it has not seen, and writes its model card. Most begin as `beginning` has them, which has learned all
+paintings at once; what is left is a stretch for one alone, through VGG-19.
 """
 
 import argparse
@@ -17,36 +17,57 @@ from typing import Any
 
 from tfstyle import shipped, stylizer
 
-__all__ = ["STYLES", "Recipe", "card", "main"]
+__all__ = ["COMMON", "PAINTINGS", "STYLES", "Recipe", "card", "main"]
+
+COMMON = "a network that had learned eight paintings at once"
 
 _FOLDER = pathlib.Path(__file__).parent.parent / "saved_models"
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """What differs from `settings.Training`'s defaults.
+    """How a network is trained.
 
     Attributes:
-        options: of ``tfstyle train``.
+        stages: options of ``tfstyle train``, in place of `settings.Training`'s defaults; each stage begins with the
+            network of the one before.
+        painting: a stored style; its own name if empty.
+        beginning: `COMMON`, another shipped style, or empty for random weights.
     """
 
-    options: tuple[str, ...]
+    stages: tuple[str, ...]
+    painting: str = ""
+    beginning: str = COMMON
 
 
-_REALTIME = Recipe(("--steps", "400", "--learning-rate", "2e-3", "--features", "vgg19"))
-STYLES = dict.fromkeys(
-    (
-        "starry_night",
-        "great_wave",
-        "scream",
-        "udnie",
-        "composition_vii",
-        "shipwreck",
-        "wheat_field",
-        "woman_with_a_hat",
-    ),
-    _REALTIME,
+_FIRST = "--steps 400 --learning-rate 2e-3 --features vgg19"
+PAINTINGS = (
+    "starry_night",
+    "great_wave",
+    "scream",
+    "udnie",
+    "composition_vii",
+    "shipwreck",
+    "wheat_field",
+    "woman_with_a_hat",
 )
+"""What the common network has learned, in this order."""
+
+STYLES = {name: Recipe((_FIRST,)) for name in PAINTINGS} | {
+    "scream_johnson": Recipe(
+        (
+            "--network johnson --steps 2400 --crop 192 --finish 0.35",
+            "--network johnson --steps 500 --crop 192 --learning-rate 2e-3 --features vgg19",
+        ),
+        painting="scream",
+        beginning="",
+    ),
+    "shipwreck_johnson": Recipe(
+        ("--network johnson --steps 1200 --crop 192 --finish 0.6 --learning-rate 4e-3",),
+        painting="shipwreck",
+        beginning="scream_johnson",
+    ),
+}
 
 
 def card(folder: pathlib.Path) -> str:
@@ -61,8 +82,8 @@ def card(folder: pathlib.Path) -> str:
     made, scored = (json.loads((folder / name).read_text()) for name in ("card.json", "evaluation.json"))
     painting = shipped.read(folder.name, (folder / shipped.STATISTICS).read_bytes())
     settings, sizes = made["settings"], scored["sizes"]
-    beginning = "a network that had learned eight paintings at once" if made["beginning"] else "random weights"
-    finish = f", the last {settings['finish']:.0%} through vgg19" if settings["features"] != "vgg19" else ""
+    beginning = _beginning_of(STYLES[folder.name])
+    stages = [*made.get("stages", []), made]
     first = next(iter(sizes.values()))
     rows = "\n".join(f"| {title} | {' | '.join(map(show, sizes.values()))} |" for title, show in _FIGURES)
     speeds = "\n".join(
@@ -79,11 +100,10 @@ through whose VGG-19 (CC BY 4.0) the loss looks.
 
 | | |
 | --- | --- |
-| trained on | {made["data"][1]} photos ({made["data"][0]}), crops of {settings["crop"]} pixels, \
-{settings["batch"]} per step |
-| steps | {settings["steps"]}, from {beginning}, in {made["seconds"] / 60:.0f} minutes on two processor cores |
-| loss | relative form, strength {settings["strength"]}, painting at {settings["style_size"]} pixels, \
-through {settings["features"]}{finish} |
+| trained on | {made["data"][1]} photos ({made["data"][0]}), {settings["batch"]} per step |
+| begins with | {beginning} |
+| steps | {"; then ".join(map(_stage, stages))}; on two processor cores |
+| loss | relative form, strength {settings["strength"]}, painting at {settings["style_size"]} pixels |
 | make it again | `python -m train.styles {folder.name} --data PHOTOS --photos OTHER_PHOTOS` |
 
 Scored by {scored["features"]} on {len(first["photos"])} photos that it has not seen, medians:
@@ -98,6 +118,21 @@ On a flat grey picture the grid is {scored["flat checkerboard"]:.1f} dB.
 | --- | --- | --- |
 {speeds}
 """
+
+
+def _beginning_of(recipe: Recipe) -> str:
+    if recipe.beginning in STYLES:
+        return f"the network of [{recipe.beginning}](../{recipe.beginning})"
+    return recipe.beginning or "random weights"
+
+
+def _stage(made: Mapping[str, Any]) -> str:
+    chosen = made["settings"]
+    finish = f", the last {chosen['finish']:.0%} through vgg19" if chosen["features"] != "vgg19" else ""
+    return (
+        f"{chosen['steps']} of {chosen['crop']}-pixel crops through {chosen['features']}{finish} "
+        f"({made['seconds'] / 60:.0f} minutes)"
+    )
 
 
 def _iterations(scored: Mapping[str, Any]) -> str:
@@ -130,22 +165,43 @@ def main() -> None:
     parser.add_argument("--photos", required=True, help="photos to score on")
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
-    recipe, folder = STYLES[arguments.name], _FOLDER / arguments.name
-    options = [*recipe.options, *(["--resume"] if arguments.resume else [])]
-    options += ["--begin-with", str(_beginning(folder))]
-    _tfstyle("train", arguments.name, "--name", arguments.name, "--data", arguments.data, "-o", folder, *options)
+    folder = _FOLDER / arguments.name
+    earlier = _train(STYLES[arguments.name], folder, arguments.data, resume=arguments.resume)
+    made = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**made, "stages": earlier}, indent=1) + "\n")
     shutil.rmtree(folder / "training")
     _tfstyle("evaluate", folder, "--photos", arguments.photos, "--size", "256", "512", "-o", folder / "evaluation.json")
     (folder / "README.md").write_text(card(folder))
 
 
-def _beginning(folder: pathlib.Path) -> pathlib.Path:
-    """A folder with the network to begin with, among the training's own files."""
+def _train(recipe: Recipe, folder: pathlib.Path, data: str, *, resume: bool) -> list[dict[str, Any]]:
+    """Trains all stages, the last one into the folder; the cards of those before."""
+    before, cards = _beginning(recipe, folder), []
+    for number, options in enumerate(recipe.stages, start=1):
+        last = number == len(recipe.stages)
+        result = folder if last else folder / "training" / f"stage-{number}"
+        if last or not (resume and (result / "card.json").exists()):
+            words = [recipe.painting or folder.name, "--name", folder.name, "--data", data, "-o", str(result)]
+            words += [*options.split(), *(["--begin-with", str(before)] if before else [])]
+            words += ["--resume"] if resume else []
+            result.mkdir(parents=True, exist_ok=True)
+            _tfstyle("train", *words)
+        before = result
+        if not last:
+            cards.append(json.loads((result / "card.json").read_text()))
+    return cards
+
+
+def _beginning(recipe: Recipe, folder: pathlib.Path) -> pathlib.Path | None:
+    """A folder with the network to begin with: another style's, or one among the training's own files."""
     from train import beginning  # noqa: PLC0415 - loads Keras
 
+    if recipe.beginning != COMMON:
+        return _FOLDER / recipe.beginning if recipe.beginning else None
     result = folder / "training" / "beginning"
     if not result.exists():  # A resumed training is to find the same file.
-        beginning.extract(beginning.FILE, list(STYLES).index(folder.name), len(STYLES), result / stylizer.WEIGHTS)
+        place = PAINTINGS.index(folder.name)
+        beginning.extract(beginning.FILE, place, len(PAINTINGS), result / stylizer.WEIGHTS)
     return result
 
 
