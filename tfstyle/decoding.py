@@ -14,14 +14,14 @@ from PIL import Image, ImageCms, ImageOps
 
 from tfstyle import errors
 
-__all__ = ["MAX_PIXELS", "decode", "opened", "srgb_profile"]
+__all__ = ["MAX_PIXELS", "READERS", "decode", "opened", "srgb_profile"]
 
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused: twice Pillow's default MAX_IMAGE_PIXELS, where Pillow refuses too (2 GB as float32)."""
 
 # A list of what is allowed: some of Pillow's other readers start programs (EPS: Ghostscript), or accept nearly any
 # bytes (TGA). AVIF comes last because older builds of Pillow lack it.
-_READERS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
+READERS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}  # ICC.1:2022, table 19 -> Pillow
 
 
@@ -40,7 +40,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
         _refuse_non_files(pathlib.Path(path))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large sizes and untidy metadata: dealt with here
-            with Image.open(path, formats=_READERS) as image:
+            with Image.open(path, formats=READERS) as image:
                 _refuse_extreme_sizes(image)
                 yield image
     except errors.InputError as error:
@@ -86,7 +86,7 @@ def _foreign(path: pathlib.Path) -> str:
         return "is an SVG drawing: export it as PNG"
     if head[4:8] == b"ftyp":
         return "is a HEIC photo or a video, which cannot be read: convert it to JPEG"
-    return f"is no image of a known kind, or damaged: give one of {', '.join(_READERS)}"
+    return f"is no image of a known kind, or damaged: give one of {', '.join(READERS)}"
 
 
 def _line(error: Exception) -> str:

@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "train a network that paints any photo in one style (the fast path)",
     "stylize": "paint photos with a trained network, in a moment",
     "video": "paint a film with a trained network, without flicker",
+    "serve": "paint for others: an HTTP service on this machine",
     "evaluate": "how good a trained network is, in numbers",
     "bench": "how fast the networks are here, side by side with PyTorch and ONNX Runtime",
     "styles": "list the styles that come with tfstyle",

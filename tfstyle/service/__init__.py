@@ -1,0 +1,1 @@
+"""tfstyle over HTTP: `api` makes the application, of which `painting` and `slow` do the work."""

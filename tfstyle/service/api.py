@@ -1,0 +1,336 @@
+"""The service: painted photos in a moment, slowly painted ones as jobs, health and metrics."""
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import functools
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+import fastapi
+import numpy as np
+import prometheus_client
+import pydantic
+from fastapi import concurrency, exceptions, responses
+
+import tfstyle
+from tfstyle import color, errors, shipped, stylizer
+from tfstyle.service import limits, painting, pictures, slow
+
+__all__ = ["Service", "create"]
+
+# Seconds between two looks at a slow picture for the event stream.
+_LOOK_EVERY = 0.25
+# An empty line now and then keeps connections alive, and notices those that are not.
+_ALIVE_EVERY = 10.0
+_KINDS = Literal["jpeg", "png", "webp"]
+_ERROR = {"description": "what is wrong, in one line", "content": {"application/json": {"example": {"error": "..."}}}}
+_REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 421, 422, 429), _ERROR)
+_UNPROCESSABLE = 422
+
+
+class Wishes(pydantic.BaseModel):
+    """How a photo is to be painted."""
+
+    model_config = pydantic.ConfigDict(extra="forbid")
+
+    style: str = pydantic.Field(description="a name that /v1/styles lists", max_length=100)
+    strength: float = pydantic.Field(1.0, ge=0, le=1, description="0: the photo; 1: as trained")
+    keep_colors: bool = pydantic.Field(False, description="keep the photo's colours")
+    size: int | None = pydantic.Field(None, ge=1, le=8192, description="long side, pixels; the photo's own if left out")
+    format: _KINDS = pydantic.Field("jpeg", description="of the answer")
+
+
+class Encoded(Wishes):
+    """The same with the photo itself."""
+
+    image: str = pydantic.Field(description="a picture's file, base64")
+
+
+class Painted(pydantic.BaseModel):
+    """A painted photo."""
+
+    image: str = pydantic.Field(description="a picture's file, base64")
+    width: int
+    height: int
+    seconds: float = pydantic.Field(description="from the request to the picture")
+
+
+class Job(pydantic.BaseModel):
+    """A picture that is painted slowly."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    id: str
+    status: Literal["waiting", "running", "stopped", "done", "failed"]
+    step: int | None = None
+    steps: int | None = None
+    loss: float | None = None
+    seconds: float | None = None
+    remaining: float | None = pydantic.Field(None, description="seconds, estimated")
+    error: str | None = None
+
+
+class Service:
+    """What the routes share.
+
+    Attributes:
+        bounds: limits.
+        painting: the fast path.
+        slow: the slow path.
+
+    Args:
+        bounds: limits.
+        state: where slow pictures are kept over restarts; None for a temporary folder.
+    """
+
+    def __init__(self, bounds: limits.Limits, state: Any = None) -> None:
+        self.bounds, self.painting, self.slow = bounds, painting.Painting(bounds), slow.Slow(bounds, state)
+        self.registry = prometheus_client.CollectorRegistry()
+        self.requests = prometheus_client.Counter(
+            "tfstyle_requests", "Requests", ("route", "method", "status"), registry=self.registry
+        )
+        self.seconds = prometheus_client.Histogram(
+            "tfstyle_request_seconds", "Time to the answer", ("route",), registry=self.registry
+        )
+        waiting = prometheus_client.Gauge("tfstyle_photos_waiting", "Photos to be painted", registry=self.registry)
+        waiting.set_function(lambda: self.painting.waiting)
+        jobs = prometheus_client.Gauge("tfstyle_jobs", "Slow pictures", ("status",), registry=self.registry)
+        for status in ("waiting", "running", "stopped", "done", "failed"):
+            jobs.labels(status).set_function(functools.partial(self.slow.count, status))
+
+    async def stylized(self, data: bytes, wishes: Wishes, request: fastapi.Request) -> tuple[bytes, int, int]:
+        """Paints an upload; the file, its width and height."""
+        photo = await concurrency.run_in_threadpool(pictures.read, data, self.bounds, wishes.size)
+        pixels = np.rint(photo.rgb).astype(np.uint8)
+        painted = await self.painting.paint(wishes.style, pixels, request.is_disconnected)
+
+        def finished() -> bytes:
+            mixed = color.mix(painted, photo.rgb, wishes.strength, keep_colors=wishes.keep_colors)
+            return pictures.encoded(mixed, wishes.format, photo.alpha)
+
+        height, width = photo.size
+        return await concurrency.run_in_threadpool(finished), width, height
+
+
+def create(bounds: limits.Limits | None = None, state: Any = None) -> fastapi.FastAPI:
+    """Makes the application, without the `guard`.
+
+    Args:
+        bounds: limits; the default ones if None.
+        state: folder where slow pictures are kept over restarts; None for a temporary one.
+
+    Returns:
+        An ASGI application.
+    """
+    service = Service(bounds or limits.Limits(), state)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
+        del app
+        yield
+        service.painting.close()
+        await concurrency.run_in_threadpool(service.slow.close)
+
+    app = fastapi.FastAPI(
+        title="tfstyle",
+        version=tfstyle.__version__,
+        summary="Photos painted in the style of paintings",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    _add_errors(app)
+    _add_metrics(app, service)
+    _add_photos(app, service)
+    _add_jobs(app, service)
+    _add_views(app, service)
+    return app
+
+
+def _add_errors(app: fastapi.FastAPI) -> None:
+    @app.exception_handler(errors.InputError)
+    async def refused(request: fastapi.Request, error: errors.InputError) -> responses.JSONResponse:
+        del request
+        status = error.status if isinstance(error, limits.Refused) else 400
+        after = getattr(error, "retry_after", None)
+        headers = {"Retry-After": str(after)} if after else None
+        return responses.JSONResponse({"error": str(error)}, status, headers)
+
+    @app.exception_handler(exceptions.RequestValidationError)
+    async def unprocessable(request: fastapi.Request, error: exceptions.RequestValidationError) -> Any:
+        del request
+        return responses.JSONResponse({"error": _first(error.errors())}, _UNPROCESSABLE)
+
+    @app.exception_handler(exceptions.StarletteHTTPException)
+    async def other(request: fastapi.Request, error: exceptions.StarletteHTTPException) -> responses.JSONResponse:
+        del request
+        return responses.JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+
+def _first(problems: Any) -> str:
+    problem = problems[0]
+    place = ".".join(str(part) for part in problem["loc"] if part != "body") or "the request"
+    return f"{place}: {problem['msg']}"
+
+
+def _add_metrics(app: fastapi.FastAPI, service: Service) -> None:
+    @app.middleware("http")
+    async def measured(request: fastapi.Request, call_next: Any) -> fastapi.Response:
+        begun = time.monotonic()
+        response = await call_next(request)
+        route = getattr(request.scope.get("route"), "path", "other")  # Not the path itself: anybody can make those up.
+        service.requests.labels(route, request.method, response.status_code).inc()
+        service.seconds.labels(route).observe(time.monotonic() - begun)
+        return response
+
+    @app.get("/metrics", response_class=responses.PlainTextResponse, tags=["operation"])
+    async def metrics() -> fastapi.Response:
+        """Numbers for Prometheus."""
+        text = prometheus_client.generate_latest(service.registry)
+        return fastapi.Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
+
+    @app.get("/healthz", tags=["operation"])
+    async def healthz() -> dict[str, str]:
+        """Whether the service is alive."""
+        return {"status": "ok", "version": tfstyle.__version__}
+
+
+def _add_photos(app: fastapi.FastAPI, service: Service) -> None:
+    @app.get("/v1/styles", tags=["photos"])
+    async def styles() -> list[dict[str, str]]:
+        """Paintings with a trained network."""
+        stored = shipped.load_all()
+        return [
+            {name: getattr(stored[style], name) for name in ("name", "title", "artist", "year")}
+            for style in stylizer.trained()
+        ]
+
+    fields = {**Wishes.model_json_schema()["properties"], "image": {"type": "string", "format": "binary"}}
+    form = {"type": "object", "properties": fields, "required": ["image", "style"]}
+    body = {
+        "multipart/form-data": {"schema": form},
+        "application/json": {"schema": Encoded.model_json_schema()},
+    }
+
+    @app.post(
+        "/v1/stylize",
+        tags=["photos"],
+        responses={
+            200: {"model": Painted, "content": {"image/jpeg": {}, "image/png": {}, "image/webp": {}}},
+            **_REFUSALS,
+        },
+        openapi_extra={"requestBody": {"required": True, "content": body}},
+    )
+    async def stylize(request: fastapi.Request) -> fastapi.Response:
+        """Paints one photo: a form gets a picture's file back, JSON gets JSON."""
+        begun = time.monotonic()
+        data, wishes, as_json = await _upload(request)
+        file, width, height = await service.stylized(data, wishes, request)
+        if not as_json:
+            return fastapi.Response(file, media_type=f"image/{wishes.format}")
+        text = base64.b64encode(file).decode()
+        painted = Painted(image=text, width=width, height=height, seconds=time.monotonic() - begun)
+        return responses.JSONResponse(painted.model_dump())
+
+
+async def _upload(request: fastapi.Request) -> tuple[bytes, Wishes, bool]:
+    """The picture, what is wished, and whether it came as JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        try:
+            encoded = Encoded.model_validate_json(await request.body())
+            data = base64.b64decode(encoded.image, validate=True)
+        except pydantic.ValidationError as error:
+            raise limits.Refused(_UNPROCESSABLE, _first(error.errors())) from error
+        except (binascii.Error, ValueError) as error:
+            raise limits.Refused(_UNPROCESSABLE, "image: is not base64: encode the picture's file") from error
+        return data, encoded, True
+    if kind == "multipart/form-data":
+        async with request.form(max_files=1, max_fields=10) as form:
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+            file = form.get("image")
+            if file is None or isinstance(file, str):
+                raise limits.Refused(_UNPROCESSABLE, "image: is missing: send the picture's file in this field")
+            try:
+                return await file.read(), Wishes.model_validate(fields), False
+            except pydantic.ValidationError as error:
+                raise limits.Refused(_UNPROCESSABLE, _first(error.errors())) from error
+    raise limits.Refused(415, "send multipart/form-data or application/json")
+
+
+def _add_jobs(app: fastapi.FastAPI, service: Service) -> None:
+    @app.post("/v1/jobs", status_code=202, tags=["jobs"], responses=_REFUSALS)
+    async def start(
+        image: Annotated[fastapi.UploadFile, fastapi.File(description="the photo")],
+        style: Annotated[str, fastapi.Form(description="a name that tfstyle styles lists", max_length=100)] = "",
+        painting: Annotated[fastapi.UploadFile | None, fastapi.File(description="any painting, instead")] = None,
+        strength: Annotated[float, fastapi.Form(ge=0, le=1)] = 0.5,
+        size: Annotated[int, fastapi.Form(ge=16, le=8192, description="long side, pixels")] = 512,
+    ) -> Job:
+        """Begins to paint a picture slowly."""
+        photo, own = await image.read(), await painting.read() if painting else b""
+        if bool(own) == bool(style):
+            raise limits.Refused(_UNPROCESSABLE, "style: send a style's name or a painting, one of the two")
+        if style and style not in shipped.load_all():
+            raise limits.Refused(404, f"there is no style {style!r}: use one of {', '.join(shipped.load_all())}")
+        for file in filter(None, (photo, own)) if photo else (photo,):
+            await concurrency.run_in_threadpool(pictures.read, file, service.bounds, 16)
+        wishes = {"strength": strength, "size": size}
+        picture = await concurrency.run_in_threadpool(service.slow.add, photo, own or style, wishes)
+        return Job(**picture.described())
+
+    @app.post("/v1/jobs/{name}/stop", tags=["jobs"], responses=_REFUSALS)
+    async def stop(name: str) -> Job:
+        """Stops a picture after the present step; it can be gone on with."""
+        return Job(**service.slow.stop(name).described())
+
+    @app.post("/v1/jobs/{name}/continue", tags=["jobs"], responses=_REFUSALS)
+    async def go_on(name: str) -> Job:
+        """Goes on with a stopped picture."""
+        return Job(**service.slow.go_on(name).described())
+
+
+def _add_views(app: fastapi.FastAPI, service: Service) -> None:
+    @app.get("/v1/jobs/{name}", tags=["jobs"], responses=_REFUSALS)
+    async def described(name: str) -> Job:
+        """How far a picture is."""
+        return Job(**service.slow.get(name).described())
+
+    @app.get("/v1/jobs/{name}/events", tags=["jobs"], response_class=responses.StreamingResponse, responses=_REFUSALS)
+    async def events(name: str) -> responses.StreamingResponse:
+        """Server-sent events, one for each step; when nobody listens any more, the picture is stopped."""
+        stream = _events(service, service.slow.get(name))
+        return responses.StreamingResponse(
+            stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
+        )
+
+    @app.get("/v1/jobs/{name}/picture", tags=["jobs"], response_class=responses.Response, responses=_REFUSALS)
+    async def picture(name: str) -> fastapi.Response:
+        """The picture so far (JPEG), or the finished one (PNG)."""
+        found = service.slow.get(name)
+        if found.status == "done":
+            return responses.FileResponse(found.result, media_type="image/png", filename=f"{found.name}.png")
+        if not found.preview:
+            raise limits.Refused(404, "nothing is painted yet: wait for the first step")
+        return fastapi.Response(found.preview, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
+
+
+async def _events(service: Service, picture: slow.SlowPicture) -> AsyncIterator[str]:
+    with service.slow.watched(picture):
+        shown, said_at = -1, time.monotonic()
+        while True:
+            version, status = picture.version, picture.status
+            if version != shown or shown < 0:
+                yield f"event: {status}\ndata: {json.dumps(picture.described())}\n\n"
+                shown, said_at = version, time.monotonic()
+            elif time.monotonic() - said_at > _ALIVE_EVERY:
+                yield ":\n\n"
+                said_at = time.monotonic()
+            if status in ("done", "failed", "stopped"):
+                return
+            await asyncio.sleep(_LOOK_EVERY)
