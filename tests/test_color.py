@@ -157,5 +157,22 @@ def test_wrong_shapes_are_refused(shape: tuple[int, ...]) -> None:
             color.match_colors(np.zeros((5, 4, 3)), np.zeros(shape))
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("keep_colors", [False, True])
+def test_a_mixed_picture_is_the_weighted_mean(strength: float, keep_colors: bool) -> None:
+    random = np.random.default_rng(0)
+    painted, photo = (random.integers(0, 256, (6, 7, 3), np.uint8) for _ in range(2))
+    own = color.keep_luminance(painted, photo) if keep_colors else painted
+    expected = strength * own.astype(np.float64) + (1 - strength) * photo
+    mixed = color.mix(painted, photo, strength, keep_colors=keep_colors)
+    assert mixed.dtype == np.float32
+    np.testing.assert_allclose(mixed, expected, atol=1e-3)
+
+
+def test_only_pictures_of_one_size_are_mixed() -> None:
+    with pytest.raises(ValueError, match="of one size"):
+        color.mix(np.zeros((2, 3, 3)), np.zeros((3, 3, 3)), 0.5)
+
+
 def test_all_is_sorted() -> None:
     assert color.__all__ == sorted(color.__all__)

@@ -133,3 +133,24 @@ def test_pictures_with_our_own_profile_are_read_exactly(tmp_path: pathlib.Path) 
 def test_all_is_sorted_and_complete() -> None:
     assert decoding.__all__ == sorted(decoding.__all__)
     assert all(hasattr(decoding, name) for name in decoding.__all__)
+
+
+def test_what_is_in_a_file_is_read_like_the_file(tmp_path: pathlib.Path) -> None:
+    path = drawn_png(tmp_path)
+    with decoding.opened(path.read_bytes()) as image:
+        np.testing.assert_array_equal(decoding.decode(image)[0], read(path)[0])
+
+
+@pytest.mark.parametrize(
+    ("data", "pattern"),
+    [
+        (b"", r"^the picture is empty \(0 bytes\)"),
+        (b"words", "^the picture is no image of a known kind"),
+        (b"%PDF-1.7", "^the picture is a PDF document: export the page as PNG$"),
+        (drawn.file(drawn.photo(30, 40), "PNG")[:300], "^the picture is damaged"),
+    ],
+    ids=["empty", "words", "pdf", "cut off"],
+)
+def test_bytes_that_are_no_picture_are_refused(data: bytes, pattern: str) -> None:
+    with pytest.raises(errors.InputError, match=pattern), decoding.opened(data) as image:
+        decoding.decode(image)

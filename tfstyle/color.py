@@ -56,8 +56,10 @@ def mix(painted: np.ndarray, photo: np.ndarray, strength: float, *, keep_colors:
     _check_rgb(painted, photo)
     if painted.shape != photo.shape:
         raise ValueError(f"picture and photo must be of one size, got {painted.shape} and {photo.shape}")
-    photo = photo.astype(np.float32)
     painted = keep_luminance(painted, photo) if keep_colors else painted.astype(np.float32)
+    if strength == 1:
+        return painted
+    photo = photo.astype(np.float32)
     return photo + np.float32(strength) * (painted - photo)
 
 

@@ -26,8 +26,11 @@ _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}  # IC
 
 
 @contextlib.contextmanager
-def opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
+def opened(source: str | os.PathLike[str] | bytes) -> Iterator[Image.Image]:
     """Opens an image file with Pillow, by its content; the pixels are not decoded yet.
+
+    Args:
+        source: The file's path, or what is in it.
 
     Yields:
         The image, of 1 to `MAX_PIXELS` pixels.
@@ -36,20 +39,26 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Image.Image]:
         errors.InputError: The file cannot be read, or anything goes wrong inside the `with`; the message
             names the file.
     """
+    name = "the picture" if isinstance(source, bytes) else f"{os.fspath(source)}:"
     try:
-        _refuse_non_files(pathlib.Path(path))
+        _refuse_non_files(source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of large sizes and untidy metadata: dealt with here
-            with Image.open(path, formats=READERS) as image:
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=READERS) as image:
                 _refuse_extreme_sizes(image)
                 yield image
     except errors.InputError as error:
-        raise errors.InputError(f"{path}: {error}") from error
+        raise errors.InputError(f"{name} {error}") from error
     except Exception as error:  # broken bytes make Pillow's readers raise nearly anything
-        raise errors.InputError(f"{path}: {_reason(pathlib.Path(path), error)}") from error
+        raise errors.InputError(f"{name} {_reason(source, error)}") from error
 
 
-def _refuse_non_files(path: pathlib.Path) -> None:
+def _refuse_non_files(source: str | os.PathLike[str] | bytes) -> None:
+    if isinstance(source, bytes):
+        if not source:
+            raise errors.InputError("is empty (0 bytes): give an intact image file")
+        return
+    path = pathlib.Path(source)
     if path.is_dir():
         raise errors.InputError("is a folder: give one image file")
     if path.exists() and not path.is_file():
@@ -64,12 +73,12 @@ def _refuse_extreme_sizes(image: Image.Image) -> None:
         raise errors.InputError(f"has {width}x{height} pixels: 1 to {MAX_PIXELS} are accepted, make it smaller")
 
 
-def _reason(path: pathlib.Path, error: Exception) -> str:
+def _reason(source: str | os.PathLike[str] | bytes, error: Exception) -> str:
     match error:
         case Image.DecompressionBombError():
             return f"has too many pixels: up to {MAX_PIXELS} are accepted, make it smaller"
         case Image.UnidentifiedImageError() | KeyError():  # KeyError: a reader that this Pillow lacks
-            return _foreign(path)
+            return _foreign(_head(source))
         case FileNotFoundError():
             return "no such file: check the name"
         case PermissionError():
@@ -77,9 +86,14 @@ def _reason(path: pathlib.Path, error: Exception) -> str:
     return f"is damaged, cut off or of an unknown kind ({_line(error)}): give an intact copy"
 
 
-def _foreign(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(1024)
+def _head(source: str | os.PathLike[str] | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:1024]
+    with pathlib.Path(source).open("rb") as file:
+        return file.read(1024)
+
+
+def _foreign(head: bytes) -> str:
     if head.startswith(b"%PDF"):
         return "is a PDF document: export the page as PNG"
     if b"<svg" in head.lower():

@@ -53,14 +53,14 @@ class Photo:
         return height, width
 
 
-def load_image(path: str | os.PathLike[str], *, size: int | None = None, limit: int | None = None) -> Photo:
+def load_image(path: str | os.PathLike[str] | bytes, *, size: int | None = None, limit: int | None = None) -> Photo:
     """Reads a picture of any common kind (the content counts, not the suffix) as sRGB.
 
     The EXIF orientation and an embedded ICC profile are applied; of animations and multi-page files the first frame is
     taken. For the fine print (16 bits, broken profiles) see `decoding.decode`.
 
     Args:
-        path: A JPEG, PNG, WebP, TIFF, GIF, BMP, PPM, JPEG 2000 or AVIF file.
+        path: A JPEG, PNG, WebP, TIFF, GIF, BMP, PPM, JPEG 2000 or AVIF file, or what is in it.
         size: Long side of the result in pixels, larger or smaller than the file's; None keeps the file's own size.
         limit: Largest long side if `size` is None.
 
@@ -238,6 +238,8 @@ def _picture(rgb: np.ndarray, alpha: np.ndarray | None, *, on_white: bool) -> Im
 
 
 def _to_uint8(values: np.ndarray) -> np.ndarray:
+    if values.dtype == np.uint8:
+        return values  # NumPy would round it by way of float16, which takes longer than all the rest.
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 

@@ -1,6 +1,7 @@
 """``tfstyle serve``: the service on this machine."""
 
 import argparse
+import contextlib
 import dataclasses
 import ipaddress
 import pathlib
@@ -50,7 +51,8 @@ def run(arguments: argparse.Namespace) -> None:
     port = listener.getsockname()[1]
     console.say(f"tfstyle: http://{_shown(arguments.host)}:{port}/ (Ctrl-C ends it)")
     config = uvicorn.Config(guarded, log_level="warning", server_header=False, timeout_graceful_shutdown=5)
-    uvicorn.Server(config).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):  # The usual end.
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -83,6 +85,7 @@ def _state(text: str | None) -> pathlib.Path | None:
 
 
 def _listener(host: str, port: int) -> socket.socket:
+    listener = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
@@ -90,6 +93,8 @@ def _listener(host: str, port: int) -> socket.socket:
         listener.bind(address)
         listener.listen(128)
     except OSError as error:
+        if listener:
+            listener.close()
         raise errors.InputError(f"{host}:{port}: {error.strerror or error}: choose another --host or --port") from error
     return listener
 

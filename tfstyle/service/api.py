@@ -106,7 +106,12 @@ class Service:
         """Paints an upload; the file, its width and height."""
         photo = await concurrency.run_in_threadpool(pictures.read, data, self.bounds, wishes.size)
         pixels = np.rint(photo.rgb).astype(np.uint8)
-        painted = await self.painting.paint(wishes.style, pixels, request.is_disconnected)
+
+        async def gone() -> None:
+            while (await request.receive())["type"] != "http.disconnect":
+                pass
+
+        painted = await self.painting.paint(wishes.style, pixels, gone)
 
         def finished() -> bytes:
             mixed = color.mix(painted, photo.rgb, wishes.strength, keep_colors=wishes.keep_colors)
@@ -178,15 +183,31 @@ def _first(problems: Any) -> str:
     return f"{place}: {problem['msg']}"
 
 
+class _Measured:
+    """Counts requests and their time, by route: paths themselves anybody can make up."""
+
+    def __init__(self, app: Any, service: Service) -> None:
+        self._app, self._service = app, service
+
+    async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
+        begun, status = time.monotonic(), 500
+
+        async def noted(message: dict) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noted)
+        finally:
+            if scope["type"] == "http":
+                route = getattr(scope.get("route"), "path", "other")
+                self._service.requests.labels(route, scope["method"], status).inc()
+                self._service.seconds.labels(route).observe(time.monotonic() - begun)
+
+
 def _add_metrics(app: fastapi.FastAPI, service: Service) -> None:
-    @app.middleware("http")
-    async def measured(request: fastapi.Request, call_next: Any) -> fastapi.Response:
-        begun = time.monotonic()
-        response = await call_next(request)
-        route = getattr(request.scope.get("route"), "path", "other")  # Not the path itself: anybody can make those up.
-        service.requests.labels(route, request.method, response.status_code).inc()
-        service.seconds.labels(route).observe(time.monotonic() - begun)
-        return response
+    app.add_middleware(_Measured, service=service)
 
     @app.get("/metrics", response_class=responses.PlainTextResponse, tags=["operation"])
     async def metrics() -> fastapi.Response:
@@ -270,7 +291,7 @@ def _add_jobs(app: fastapi.FastAPI, service: Service) -> None:
         style: Annotated[str, fastapi.Form(description="a name that tfstyle styles lists", max_length=100)] = "",
         painting: Annotated[fastapi.UploadFile | None, fastapi.File(description="any painting, instead")] = None,
         strength: Annotated[float, fastapi.Form(ge=0, le=1)] = 0.5,
-        size: Annotated[int, fastapi.Form(ge=16, le=8192, description="long side, pixels")] = 512,
+        size: Annotated[int, fastapi.Form(ge=32, le=8192, description="long side, pixels")] = 512,
     ) -> Job:
         """Begins to paint a picture slowly."""
         photo, own = await image.read(), await painting.read() if painting else b""

@@ -28,10 +28,6 @@ _HEADERS = {
 }
 
 
-class _TooMuchError(Exception):
-    """More came than is accepted."""
-
-
 class Guard:
     """An ASGI application around another one.
 
@@ -87,20 +83,20 @@ class Guard:
         return f"the request is too large: send {self._upload / 2**20:g} MB at most"
 
     async def _passed_on(self, scope: dict, receive: Any, send: Any) -> None:
-        received, begun = 0, False
+        from starlette import exceptions  # noqa: PLC0415 - an extra
+
+        received = 0
 
         async def counted() -> dict:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._upload:
-                raise _TooMuchError
+                raise exceptions.HTTPException(413, self._too_much())  # The application's own, which it answers.
             return message
 
         async def with_headers(message: dict) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 present = {key.lower() for key, _ in message["headers"]}
                 more = [
                     (key.encode(), value.encode()) for key, value in _HEADERS.items() if key.encode() not in present
@@ -108,11 +104,7 @@ class Guard:
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
-        try:
-            await self._app(scope, counted, with_headers)
-        except _TooMuchError:
-            if not begun:
-                await self._refuse(scope, receive, send, 413, self._too_much())
+        await self._app(scope, counted, with_headers)
 
     async def _refuse(self, scope: dict, receive: Any, send: Any, status: int, message: str) -> None:
         from starlette import responses, websockets  # noqa: PLC0415 - an extra

@@ -25,6 +25,7 @@ __all__ = ["Slow", "SlowPicture"]
 _SECONDS_BETWEEN_CHECKPOINTS = 20.0
 _SECONDS_BETWEEN_PREVIEWS = 1.0
 _WAITING, _RUNNING, _STOPPED, _DONE, _FAILED = "waiting", "running", "stopped", "done", "failed"
+_NUMBERS = ("step", "steps", "loss", "seconds", "remaining")
 # Of a slow picture, in seconds, where nothing better is known.
 _GUESS = 60
 
@@ -42,7 +43,7 @@ class SlowPicture:
 
     def __init__(self, folder: pathlib.Path, status: str = _WAITING) -> None:
         self.folder, self.name, self.status = folder, folder.name, status
-        self.progress: dict[str, Any] = {}
+        self.progress: dict[str, Any] = dict.fromkeys(_NUMBERS)
         self.preview, self.version = b"", 0
         self.watchers, self.deserted_at = 0, math.inf
         self._stop = threading.Event()
@@ -99,7 +100,7 @@ class SlowPicture:
         self.change(_DONE, remaining=0.0)
 
     def _show(self, iterate: Any) -> None:
-        numbers = {name: getattr(iterate, name) for name in ("step", "steps", "loss", "seconds", "remaining")}
+        numbers = {name: getattr(iterate, name) for name in _NUMBERS}
         # JSON has no NaN.
         self.progress |= {name: None if number != number else number for name, number in numbers.items()}  # noqa: PLR0124
         if time.monotonic() - getattr(self, "_shown_at", -math.inf) > _SECONDS_BETWEEN_PREVIEWS:
