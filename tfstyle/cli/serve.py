@@ -38,14 +38,16 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         import uvicorn
 
-        from tfstyle.service import api, guard, limits
+        from tfstyle.service import api, guard, limits, page
     except ImportError as error:
         raise errors.InputError(f'{error.name} is missing: pip install "tfstyle[serve]"') from error
     bounds = dataclasses.replace(limits.Limits(), queue=arguments.queue)
     state = _state(arguments.state)
     listener = _listener(arguments.host, arguments.port)
     app = api.create(bounds, state)
-    app.state.service.painting.start(next(iter(stylizer.trained())))
+    service = app.state.service
+    service.painting.start(next(iter(stylizer.trained())))
+    app = page.mount(app, service)
     hosts = (*_LOCAL, arguments.host) if _is_local(arguments.host) else ()
     guarded = guard.Guard(app, upload=bounds.upload, token=arguments.token, hosts=hosts)
     port = listener.getsockname()[1]

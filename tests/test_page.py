@@ -1,0 +1,182 @@
+"""The page in a browser, as a visitor uses it: headless Chromium, if it is installed."""
+
+import io
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import runs
+from PIL import Image
+
+from tfstyle import images, shipped, stylizer
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
+SOON = 30_000  # Milliseconds: continuous integration has two busy cores.
+
+
+@pytest.fixture(scope="module")
+def address():
+    """Of a server in a process of its own; slow pictures are painted through compact."""
+    environment = {"PATH": "/usr/bin:/bin", "KERAS_HOME": "/nowhere", "HOME": "/tmp"}
+    command = [sys.executable, "-m", "tfstyle.cli.main", "serve", "--port", "0"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    for line in process.stderr:
+        if found := re.search(r"http://\S+/(?= \()", line):
+            break
+    reader = threading.Thread(target=process.stderr.read)
+    reader.start()
+    yield found[0]
+    process.kill()
+    process.wait()
+    reader.join()
+    process.stderr.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: pip install playwright")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.mark.slow
+def test_it_is_served_whole_and_names_no_other_machine(address):
+    import httpx
+
+    text = httpx.get(address).text
+    for name in stylizer.trained():
+        assert shipped.load_all()[name].title in text
+    sources = re.findall(r"""(?:src|href)=["'](https?://[^"']+)""", text)
+    assert [source for source in sources if not source.startswith(address.rstrip("/"))] == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+class TestVisit:
+    @pytest.fixture
+    def page(self, browser, address):
+        context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["camera"])
+        page = context.new_page()
+        page.foreign = []
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith((address, "data:", "blob:")) else page.foreign.append(request.url)
+            ),
+        )
+        page.goto(address)
+        page.wait_for_selector(".strip img", timeout=SOON)
+        yield page
+        assert page.foreign == []
+        context.close()
+
+    @pytest.fixture
+    def photo(self, tmp_path):
+        images.save_image(tmp_path / "photo.png", runs.photo(120, 160).rgb)
+        return str(tmp_path / "photo.png")
+
+    @staticmethod
+    def sources(page):
+        """What the slider shows: addresses of photo and painting."""
+        shown = page.locator('[data-testid="imageslider"] img, .slider-wrap img, .image-container img')
+        return {shown.nth(number).get_attribute("src") for number in range(shown.count())}
+
+    def changed(self, page, before):
+        deadline = time.monotonic() + SOON / 1000
+        while (now := self.sources(page)) == before or not now:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return now
+
+    def test_photo_style_strength_and_full_size(self, page, photo):
+        before = self.sources(page)
+        page.locator('input[type="file"]').first.set_input_files(photo)
+        painted = self.changed(page, before)
+        page.locator(".strip button").nth(4).click()
+        restyled = self.changed(page, painted)
+        weaker = page.get_by_label("number input for Strength").first
+        weaker.fill("0.5")
+        weaker.press("Enter")
+        self.changed(page, restyled)
+        page.get_by_role("button", name="Paint it in full size").click()
+        save = page.get_by_text("Save 160 x 120 pixels")
+        save.wait_for(timeout=SOON)
+        with page.expect_download() as download:
+            save.click()
+        assert images.load_image(download.value.path()).size == (120, 160)
+
+    def test_a_slow_picture_to_its_end(self, page, photo):
+        page.get_by_role("tab", name="Paint slowly").click()
+        panel = page.locator("#slow")
+        panel.locator('input[type="file"]').first.set_input_files(photo)
+        panel.locator("img").first.wait_for(timeout=SOON)
+        panel.get_by_label("number input for Long side, pixels").fill("128")
+        panel.get_by_role("button", name="Paint", exact=True).click()
+        panel.get_by_text(re.compile(r"Step \d+ of \d+")).wait_for(timeout=SOON)
+        panel.get_by_text("Done.").wait_for(timeout=4 * SOON)
+
+    def test_the_camera(self, page):
+        page.get_by_role("tab", name="Camera").click()
+        panel = page.locator("#camera")
+        panel.get_by_text("Click to Access Webcam").click(timeout=SOON)
+        panel.get_by_text("Record").click(timeout=SOON)
+        panel.get_by_text(re.compile(r"\d+ ms, \d+ frames a second")).wait_for(timeout=SOON)
+
+    @pytest.mark.parametrize("kind", ["broken", "bomb"])
+    def test_what_cannot_be_painted_is_told(self, page, tmp_path, kind):
+        path = tmp_path / "photo.png"
+        if kind == "broken":
+            buffer = io.BytesIO()
+            Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save(buffer, "PNG")
+            path.write_bytes(buffer.getvalue()[:60])
+        else:
+            Image.new("1", (10_000, 10_000)).save(path)
+        page.locator('input[type="file"]').first.set_input_files(str(path))
+        page.get_by_text(re.compile("the picture|Error")).first.wait_for(timeout=SOON)
+        pathlib.Path(path).unlink()
+
+    def test_everything_has_a_name_and_the_keyboard_reaches_it(self, page):
+        unnamed = page.evaluate(
+            """() => [...document.querySelectorAll('button, input, select, textarea')]
+                .filter(each => each.offsetParent && each.type !== 'file')
+                .filter(each => !(each.innerText || each.title || each.ariaLabel || each.labels?.length || each.id
+                    || each.querySelector('img[alt], svg')))
+                .map(each => each.outerHTML.slice(0, 120))"""
+        )
+        assert unnamed == []
+        reached = set()
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.innerText || document.activeElement.ariaLabel || ''"))
+        assert any("Paint it in full size" in each for each in reached)
+
+    @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (1280, "dark")])
+    def test_fits_any_screen(self, browser, address, width, scheme):
+        context = browser.new_context(viewport={"width": width, "height": 850}, color_scheme=scheme)
+        page = context.new_page()
+        page.goto(address)
+        page.wait_for_selector(".strip img", timeout=SOON)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        brightness = np.mean([int(each) for each in re.findall(r"\d+", paper)[:3]])
+        assert (brightness < 60) == (scheme == "dark")
+        context.close()
