@@ -23,6 +23,9 @@ OBJECTIVE = perceptual.Objective({"conv2_2": 1.0}, {"conv1_1": 3.0, "conv2_1": 5
 SIZE, RATE = 32, 1e-3
 
 
+GRID = 3000.0
+
+
 @pytest.fixture(scope="module")
 def model(tiny_weights):
     return features.build("vgg19", LAYERS, tiny_weights)
@@ -40,7 +43,7 @@ def train(model, grams, monkeypatch):
 
     def make(objective=OBJECTIVE, optimizer=None):
         network = runs.shaken(networks.build("realtime"))
-        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams))
+        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams, GRID))
         made.compile(optimizer=optimizer or keras.optimizers.SGD(RATE), jit_compile=False)
         return made
 
@@ -61,7 +64,7 @@ def expected_parts(made, model, objective, grams, batch):
         numbers = {name: float(value) for name, value in terms.items()}
         for kind, value in perceptual.summary(numbers, objective).items():
             sums[kind] += value / len(batch)
-        sums["grid"] += trainer._GRID_WEIGHT * float(losses.grid(made.network(photo))) / len(batch)
+        sums["grid"] += GRID * float(losses.grid(made.network(photo))) / len(batch)
     return sums
 
 
@@ -102,7 +105,7 @@ class TestLoss:
             targets = perceptual.content_targets(model, batch, list(OBJECTIVE.content))
             loss = perceptual.PerceptualLoss(model, OBJECTIVE, targets, grams)
             painted = other.network(batch)
-            value = loss.total(loss.terms(painted)) + trainer._GRID_WEIGHT * losses.grid(painted)
+            value = loss.total(loss.terms(painted)) + GRID * losses.grid(painted)
         variables = other.network.trainable_variables
         gradients = tape.gradient(value, [variable.value for variable in variables])
         made.train_on_batch(batch)
@@ -202,7 +205,7 @@ def trained():
     with scope():
         network = networks.build("realtime")
         network.set_weights([given[f"weight/{{index}}"] for index in range(len(network.weights))])
-        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams))
+        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams, GRID))
         made.compile(optimizer=keras.optimizers.SGD({rate}), jit_compile={jit})
     history = made.fit({photos}, epochs=2, shuffle=False, verbose=0).history
     return history["loss"], network.get_weights()

@@ -286,6 +286,7 @@ class TestSettings:
             ("seed", 2**32),
             ("strength", 1.5),
             ("variation_weight", -2),
+            ("grid_weight", -1),
             ("network", "vgg19"),
             ("features", "alexnet"),
             ("precision", "float16"),

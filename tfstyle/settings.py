@@ -120,6 +120,8 @@ class Training:
     content_layers: str = option("", "NAME[:WEIGHT],... of the content loss; default: the network's", metavar="LAYERS")
     style_layers: str = option("", "NAME[:WEIGHT],... of the style loss; default: the network's", metavar="LAYERS")
     variation_weight: float = option(-1.0, "of the total variation (smoothness); default: a little", metavar="X")
+    # Measured on realtime (docs/realtime.md): 16 dB of grid become 4, the loss rises by 3 %.
+    grid_weight: float = option(3000.0, "of the grid that upsampling leaves", metavar="X")
     precision: str = option(
         "auto",
         "of the arithmetic; auto: bfloat16 where the processor is made for it",
@@ -134,6 +136,7 @@ class Training:
         for name, least in (("steps", 1), ("batch", 1), ("crop", 64), ("style_size", 64), ("threads", 0)):
             _require(getattr(self, name) >= least, name.replace("_", "-"), getattr(self, name), f"{least} or more")
         _require(0 <= self.finish <= 1, "finish", self.finish, "0 to 1")
+        _require(0 <= self.grid_weight < math.inf, "grid-weight", self.grid_weight, "0 or more")
         _require(0 < self.learning_rate < math.inf, "learning-rate", self.learning_rate, "a positive number")
         _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 2^32 - 1")
         self.loss(self.features)

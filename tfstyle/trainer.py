@@ -14,8 +14,6 @@ __all__ = ["StyleTrainer", "Target"]
 Tensor: TypeAlias = keras.KerasTensor
 
 _KINDS = ("content", "style", "variation", "grid")
-# Of `losses.grid`. Measured on an earlier head (docs/realtime.md): 16 dB of grid become 4, the loss rises by 3 %.
-_GRID_WEIGHT = 3000.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,11 +27,13 @@ class Target:
         model: the loss network, from `features.build`.
         objective: layers and weights.
         grams: Gram matrices of the painting by style layer, ``[C, C]``.
+        grid: weight of `losses.grid`; the slow path has no upsampling that could leave one.
     """
 
     model: keras.Model
     objective: perceptual.Objective
     grams: Mapping[str, Any]
+    grid: float = 0.0
 
 
 class StyleTrainer(keras.Model):
@@ -82,7 +82,7 @@ class StyleTrainer(keras.Model):
         loss = perceptual.PerceptualLoss(target.model, target.objective, content, target.grams)
         terms = loss.terms(y_pred)
         weighted = {name: target.objective.weight(name) * value for name, value in terms.items()}
-        weighted["grid"] = _GRID_WEIGHT * losses.grid(y_pred)  # The slow path has no upsampling that could leave one.
+        weighted["grid"] = target.grid * losses.grid(y_pred)
         for part in self._parts:
             of_kind = [value for name, value in weighted.items() if name.startswith(part.name)]
             part.update_state(ops.cast(sum(of_kind), "float32"))

@@ -77,7 +77,8 @@ def target_for(chosen: settings.Training, style: styles.Style, network: str, pre
     objective = planning.objective_for(network, chosen.loss(network))
     loaded = weights.load(network, layers=features.needed(network, objective.layers))
     model = features.build(network, objective.layers, loaded, dtype=precision)
-    return trainer.Target(model, objective, style.grams(model, chosen.style_size, list(objective.style)))
+    grams = style.grams(model, chosen.style_size, list(objective.style))
+    return trainer.Target(model, objective, grams, chosen.grid_weight)
 
 
 class Training:
