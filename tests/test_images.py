@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 
 import drawn
 import numpy as np
+import PIL
 import pytest
 from PIL import Image, ImageCms
 
@@ -373,7 +374,15 @@ ODD_FILES: list[tuple[str, Callable[[], bytes], str | Seen]] = [
 ]
 
 
-@pytest.mark.parametrize(("make", "expected"), [case[1:] for case in ODD_FILES], ids=[case[0] for case in ODD_FILES])
+# Pillow 12.3 cannot read back what it has written there; 13 can.
+OLD_PILLOW = pytest.mark.skipif(int(PIL.__version__.partition(".")[0]) < 13, reason="needs Pillow 13")
+MARKS = {"tiff: YCbCr": OLD_PILLOW}
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [pytest.param(*case[1:], id=case[0], marks=MARKS.get(case[0], ())) for case in ODD_FILES],
+)
 def test_odd_files(tmp_path: pathlib.Path, make: Callable[[], bytes], expected: str | Seen) -> None:
     path = tmp_path / "odd.jpg"  # misnamed in nearly all cases: the content counts
     path.write_bytes(make())

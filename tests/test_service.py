@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import concurrent.futures
 import io
 import json
 import threading
@@ -399,6 +400,7 @@ class TestGuard:
 def test_a_picture_that_nobody_wants_is_not_painted(client, monkeypatch):
     """Two have their turn to come; one of their makers goes."""
     work, seen = client.service.painting, []
+    monkeypatch.setattr(work, "_threads", concurrent.futures.ThreadPoolExecutor(1))
     monkeypatch.setattr(
         work, "_painted", lambda _, photo: (time.sleep(0.3), seen.append(int(photo[0, 0, 0])), photo)[2]
     )

@@ -49,6 +49,9 @@ def mount(app: fastapi.FastAPI, service: api.Service) -> fastapi.FastAPI:
 
     Returns:
         The application with the page.
+
+    Raises:
+        Error: Gradio's, in its handlers alone: what a visitor is told.
     """
     with gr.Blocks(title="tfstyle", analytics_enabled=False) as blocks:
         gr.HTML(_HEADING)
