@@ -276,5 +276,7 @@ def test_killed_three_times():
         painted = int(checkpoints.load("out.mp4")[1]["painted"])
     assert subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
     assert times("out.mp4") == times("whole.mp4") == times("film.mp4")
-    assert difference(frames("out.mp4"), frames("whole.mp4")) < 3
+    ours, whole = frames("out.mp4"), frames("whole.mp4")
+    # H.264 begins anew with each part; one frame earlier or later is farther off.
+    assert difference(ours, whole) < 0.6 * difference(ours[1:], whole[:-1])
     assert left() == {"out.mp4", "whole.mp4"}

@@ -205,7 +205,7 @@ def trained():
     with scope():
         network = networks.build("realtime")
         network.set_weights([given[f"weight/{{index}}"] for index in range(len(network.weights))])
-        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams, GRID))
+        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams, {grid}))
         made.compile(optimizer=keras.optimizers.SGD({rate}), jit_compile={jit})
     history = made.fit({photos}, epochs=2, shuffle=False, verbose=0).history
     return history["loss"], network.get_weights()
@@ -247,7 +247,7 @@ def elsewhere(train, tiny_weights, grams, batch, tmp_path):
         command = [
             sys.executable,
             "-c",
-            _TRAINED.format(rate=RATE, **parts),
+            _TRAINED.format(rate=RATE, grid=GRID, **parts),
             "given.npz",
             "result.npz",
             json.dumps(LAYERS),
