@@ -24,7 +24,7 @@ def test_there_are_some():
 @ANY_STYLE
 def test_folder_is_whole(name):
     folder = stylizer.trained()[name]
-    for file in ("saved_model.pb", stylizer.LITERT, stylizer.WEIGHTS, "card.json", "evaluation.json", "preview.jpg"):
+    for file in ("saved_model.pb", shipped.LITERT, stylizer.WEIGHTS, "card.json", "evaluation.json", "preview.jpg"):
         assert (folder / file).stat().st_size > 0
     assert name in shipped.load_all()
     assert shipped.load_all()[name].title in (folder / "README.md").read_text()

@@ -7,7 +7,7 @@ import numpy as np
 import psutil
 import pytest
 
-from tfstyle import errors, networks, stylizer
+from tfstyle import errors, networks, shipped, stylizer
 
 
 @pytest.fixture(scope="session", params=["litert", "savedmodel"])
@@ -155,12 +155,12 @@ class TestFind:
         for name in ("waves", "night"):
             folder = tmp_path / "saved_models" / name
             folder.mkdir(parents=True)
-            (folder / stylizer.LITERT).write_bytes(b"")
+            (folder / shipped.LITERT).write_bytes(b"")
         (tmp_path / "saved_models" / "unfinished").mkdir()
         monkeypatch.setattr(stylizer.shipped, "__file__", str(module))
         assert list(stylizer.trained()) == ["night", "waves"]
         assert stylizer.find("waves") == tmp_path / "saved_models" / "waves"
         inside = tmp_path / "tfstyle" / "saved_models" / "inside"  # As in an installed package.
         inside.mkdir(parents=True)
-        (inside / stylizer.LITERT).write_bytes(b"")
+        (inside / shipped.LITERT).write_bytes(b"")
         assert list(stylizer.trained()) == ["inside"]

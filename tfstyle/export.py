@@ -12,11 +12,10 @@ import tempfile
 import keras
 import tensorflow as tf
 
-from tfstyle import layers, networks
+from tfstyle import layers, networks, shipped
 
-__all__ = ["LITERT", "write"]
+__all__ = ["write"]
 
-LITERT = "model.tflite"
 _QUALITY = 95
 _PICTURE = tf.TensorSpec([None, None, 3], tf.uint8)
 _PICTURES = tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")
@@ -44,7 +43,7 @@ def write(network: keras.Model, folder: pathlib.Path) -> None:
     archive.add_endpoint("serve", lambda image: {"stylized": _each(fused, image)}, [_PICTURES])
     archive.add_endpoint("bytes", lambda image: {"stylized_bytes": _files(fused, image)}, [_FILES])
     archive.write_out(str(folder), verbose=False)
-    (folder / LITERT).write_bytes(_litert(plain))
+    (folder / shipped.LITERT).write_bytes(_litert(plain))
 
 
 def _copy(network: keras.Model, norm: type[keras.layers.Layer]) -> keras.Model:

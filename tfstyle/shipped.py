@@ -19,11 +19,11 @@ import numpy as np
 
 from tfstyle import errors, images
 
-__all__ = ["NETWORKS", "SIZES", "STATISTICS", "StoredStyle", "compress", "load_all", "models", "pack", "read"]
+__all__ = ["LITERT", "NETWORKS", "SIZES", "STATISTICS", "StoredStyle", "compress", "load_all", "models", "pack", "read"]
 
 NETWORKS = ("compact", "vgg19")
-# The file's name in the folder of a trained style.
-STATISTICS = "statistics.npz"
+# Files' names in the folder of a trained style.
+LITERT, STATISTICS = "model.tflite", "statistics.npz"
 # Long sides of the painting, in pixels: the scales from 210 to 940 lie within a factor of 1.25 of one of them.
 SIZES = (256, 384, 512, 768)
 # Relative squared error (Frobenius) allowed to a stored Gram matrix: a tenth of what a good picture still differs by

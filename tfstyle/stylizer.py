@@ -11,11 +11,10 @@ import psutil
 
 from tfstyle import errors, files, runtime, shipped
 
-__all__ = ["LITERT", "RUNTIMES", "Stylizer", "WEIGHTS", "find", "trained"]
+__all__ = ["RUNTIMES", "Stylizer", "WEIGHTS", "find", "trained"]
 
 Painter: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
-LITERT = "model.tflite"
 # Keras' own file, to go on training from.
 WEIGHTS = "network.weights.h5"
 _SAVED_MODEL = "saved_model.pb"
@@ -32,7 +31,7 @@ _BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_LARGE, _LARGE = 400, 2700, 2e6
 
 def trained() -> dict[str, pathlib.Path]:
     """Folders of the styles that come with tfstyle, by name."""
-    return {path.parent.name: path.parent for path in sorted(shipped.models().glob(f"*/{LITERT}"))}
+    return {path.parent.name: path.parent for path in sorted(shipped.models().glob(f"*/{shipped.LITERT}"))}
 
 
 def find(text: str) -> pathlib.Path:
@@ -84,14 +83,14 @@ class Stylizer:
             raise errors.InputError(f"unknown runtime {engine!r}: choose one of {', '.join(RUNTIMES)}")
         if engine == "auto":
             engine = "savedmodel" if count >= _MANY else "litert"
-        needed = self.folder / (LITERT if engine == "litert" else _SAVED_MODEL)
-        for file in (needed, self.folder / LITERT):
+        needed = self.folder / (shipped.LITERT if engine == "litert" else _SAVED_MODEL)
+        for file in (needed, self.folder / shipped.LITERT):
             if not file.is_file():
                 raise errors.InputError(
                     f"{folder}: no style there ({file.name} is missing): give what tfstyle train wrote"
                 )
         self.engine = engine
-        large = needed.parent.joinpath(LITERT).stat().st_size > _LARGE
+        large = needed.parent.joinpath(shipped.LITERT).stat().st_size > _LARGE
         self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_LARGE if large else _BYTES_PER_PIXEL
         try:
             if engine == "litert":
@@ -133,7 +132,7 @@ def _litert(folder: pathlib.Path, threads: int) -> Painter:
 
     def started() -> interpreter.Interpreter:
         with runtime.standard_error_aside():  # It announces its delegate.
-            return interpreter.Interpreter(str(folder / LITERT), num_threads=threads or os.cpu_count())
+            return interpreter.Interpreter(str(folder / shipped.LITERT), num_threads=threads or os.cpu_count())
 
     # Anew for every size: LiteRT 2.3 that has painted 8 x 8 pixels paints nonsense at 36 x 32.
     @functools.lru_cache(maxsize=1)
