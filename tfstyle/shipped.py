@@ -23,7 +23,8 @@ __all__ = ["LITERT", "NETWORKS", "SIZES", "STATISTICS", "StoredStyle", "compress
 
 NETWORKS = ("compact", "vgg19")
 # Files' names in the folder of a trained style.
-LITERT, STATISTICS = "model.tflite", "statistics.npz"
+LITERT = "model.tflite"
+STATISTICS = "statistics.npz"
 # Long sides of the painting, in pixels: the scales from 210 to 940 lie within a factor of 1.25 of one of them.
 SIZES = (256, 384, 512, 768)
 # Relative squared error (Frobenius) allowed to a stored Gram matrix: a tenth of what a good picture still differs by
