@@ -380,6 +380,15 @@ class TestGuard:
         assert client.get("/v1/styles", headers={"cookie": f"{guard.COOKIE}=secret"}).status_code == 200
         assert client.get("/healthz").status_code == 200
 
+    def test_a_browser_is_let_in_by_its_first_visit(self, guarded):
+        client = guarded(token="secret")
+        assert client.get("/v1/styles?token=wrong").status_code == 401
+        visit = client.get("/v1/styles?token=secret", follow_redirects=False)
+        assert (visit.status_code, visit.headers["location"]) == (303, "/v1/styles")
+        assert "HttpOnly" in visit.headers["set-cookie"]
+        assert "samesite=strict" in visit.headers["set-cookie"].lower()
+        assert client.get("/v1/styles").status_code == 200  # The cookie is kept.
+
     def test_foreign_names(self, guarded):
         client = guarded(hosts=("localhost", "127.0.0.1", "::1"))
         for name, status in (("localhost", 200), ("127.0.0.1:7860", 200), ("[::1]:7860", 200), ("evil.example", 421)):

@@ -2,6 +2,7 @@
 
 import hmac
 import http.cookies
+import urllib.parse
 from collections.abc import Collection
 from typing import Any
 
@@ -34,7 +35,8 @@ class Guard:
     Args:
         app: the other one.
         upload: bytes of a request at most.
-        token: that requests must bring (``Authorization: Bearer ...``, or the cookie); empty for none.
+        token: that requests must bring (``Authorization: Bearer ...``, or the cookie that a visit of ``/?token=...``
+            leaves); empty for none.
         hosts: names by which the service may be called; other names are a trick of some foreign page (DNS rebinding).
             Empty for any.
     """
@@ -49,7 +51,9 @@ class Guard:
             return
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         problem = self._problem(scope, headers)
-        if problem:
+        if problem and problem[0] == 401 and self._shown_in_address(scope):
+            await self._let_in(scope, receive, send)
+        elif problem:
             await self._refuse(scope, receive, send, *problem)
         elif scope["type"] == "websocket":
             await self._app(scope, receive, send)
@@ -63,7 +67,7 @@ class Guard:
         if scope.get("method") not in _SAFE and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             return 403, "another site's page may not ask for this"
         if self._token and scope["path"] not in _OPEN and not self._admitted(headers):
-            return 401, "a token is needed: send the header Authorization: Bearer TOKEN"
+            return 401, "a token is needed: send the header Authorization: Bearer TOKEN, or visit /?token=TOKEN"
         if int(length if (length := headers.get("content-length", "0")).isdigit() else 0) > self._upload:
             return 413, self._too_much()
         return None
@@ -78,6 +82,19 @@ class Guard:
         offered = [given] if kind.lower() == "bearer" else []
         offered += [cookie[COOKIE].value] if COOKIE in cookie else []
         return any(hmac.compare_digest(each.encode(), self._token.encode()) for each in offered)
+
+    def _shown_in_address(self, scope: dict) -> bool:
+        """A browser's first visit: ``/?token=...``."""
+        given = urllib.parse.parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+        return scope.get("method") == "GET" and hmac.compare_digest(given.encode(), self._token.encode())
+
+    async def _let_in(self, scope: dict, receive: Any, send: Any) -> None:
+        """The token moves from the address, which others may see, into a cookie."""
+        from starlette import responses  # noqa: PLC0415 - an extra
+
+        response = responses.RedirectResponse(scope["path"], 303, _HEADERS)
+        response.set_cookie(COOKIE, self._token, httponly=True, samesite="strict")
+        await response(scope, receive, send)
 
     def _too_much(self) -> str:
         return f"the request is too large: send {self._upload / 2**20:g} MB at most"
