@@ -87,3 +87,45 @@ def test_auto_precision_follows_the_processor(monkeypatch, fast):
 def test_a_named_precision_is_kept(monkeypatch, precision, fast):
     monkeypatch.setattr(runtime, "fast_bfloat16", lambda: fast)
     assert runtime.resolve_precision(precision) == precision
+
+
+def test_only_this_threads_graphs_compute_otherwise():
+    """Two threads at once: one rounds, the other does not, and afterwards neither does."""
+    if not runtime.fast_bfloat16():
+        pytest.skip("this processor does not multiply bfloat16")
+    runtime.import_tensorflow()
+    import threading
+
+    import numpy as np
+    import tensorflow as tf
+
+    random = np.random.default_rng(0)
+    values, kernel = (tf.constant(random.standard_normal((64, 64)).astype(np.float32)) for _ in range(2))
+    product = tf.function(lambda: tf.nn.relu(tf.matmul(values, kernel)))
+    exact = np.maximum(values.numpy() @ kernel.numpy(), 0)
+
+    def off():
+        return np.abs(product().numpy() - exact).max()
+
+    seen = {}
+
+    def other():
+        seen["before"] = off()
+        ready.set()
+        inside.wait()
+        seen["meanwhile"] = off()
+        tf.config.optimizer.set_experimental_options({})  # Looks at the process's setting anew.
+        seen["anew"] = off()
+        looked.set()
+
+    ready, inside, looked = (threading.Event() for _ in range(3))
+    thread = threading.Thread(target=other)
+    thread.start()
+    ready.wait()
+    with runtime.graphs_in("bfloat16"):
+        inside.set()
+        looked.wait()
+        rounded = off()
+    thread.join()
+    assert rounded > 100 * max(seen.values())
+    assert off() < 1e-4

@@ -150,7 +150,8 @@ def _rotation(container: Any, path: pathlib.Path) -> int:
 
 def _decoded(clip: Clip, size: tuple[int, int]) -> Iterator[Frame]:
     start = round(clip.origin / clip.tick)
-    last = start - 1
+    last, usual = start - 1, max(1, round(1 / (clip.rate * clip.tick)))
+    following = start
     with _opened(clip.path) as container:
         for picture in container.decode(video=0):
             turns = round(picture.rotation / 90) % 4
@@ -160,7 +161,8 @@ def _decoded(clip: Clip, size: tuple[int, int]) -> Iterator[Frame]:
             shown = {"width": width, "height": height, "interpolation": "BICUBIC"}
             pixels = picture.to_ndarray(format="rgb24", **shown, **colours)
             # Broken files repeat times, or leave them out; writers want each later than the one before.
-            last = max(last + 1, picture.pts) if picture.pts is not None else last + 1
+            last = max(last + 1, following if picture.pts is None else picture.pts)
+            following = last + (picture.duration or usual)
             yield Frame(np.ascontiguousarray(np.rot90(pixels, turns)), last - start, picture.duration or 0)
 
 

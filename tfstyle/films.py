@@ -36,9 +36,19 @@ class Film(abc.ABC):
 
     Attributes:
         parts: closed so far. Set it before the first frame to go on after so many.
+        last_duration: of the last frame, in the clip's ticks; likewise.
     """
 
     parts = 0
+    last_duration = 0
+
+    def whole(self) -> bool:
+        """Whether everything is there that `parts` counts."""
+        return all(self.part(number).exists() for number in range(self.parts))
+
+    @abc.abstractmethod
+    def part(self, number: int) -> pathlib.Path:
+        """A part's file."""
 
     def begin(self) -> None:
         """Makes sure that nothing of another film is there.
@@ -111,8 +121,11 @@ class _Folder(Film):
             raise errors.InputError(f"{self._path}: is not empty: name a new folder for the frames, or use --resume")
 
     def add(self, frame: clips.Frame) -> None:
-        images.save_image(self._path / f"{self.parts:06d}.png", frame.pixels.astype(np.float32))
+        images.save_image(self.part(self.parts), frame.pixels)
         self.parts += 1
+
+    def part(self, number: int) -> pathlib.Path:
+        return self._path / f"{number:06d}.png"
 
     def pause(self) -> None:
         """Nothing is open."""
@@ -134,17 +147,16 @@ class _InParts(Film):
         self._folder = path.with_name(path.name + ".parts")
         self._av = clips.import_av()
         self._open: Any = None
-        self._last_duration = 0
 
     def add(self, frame: clips.Frame) -> None:
         if self._open is None:
             self._folder.mkdir(exist_ok=True)
-            self._open = self._av.open(str(self._part(self.parts)), "w", format="nut")
+            self._open = self._av.open(str(self.part(self.parts)), "w", format="nut")
             self._set_up(self._open.add_stream(self.codec, rate=self._clip.rate, options=self.options))
         picture = self._picture(frame.pixels)
         picture.pts, picture.time_base = frame.time, self._clip.tick
         self._open.mux(self._open.streams.video[0].encode(picture))
-        self._last_duration = frame.duration or round(1 / (self._clip.rate * self._clip.tick))
+        self.last_duration = frame.duration or round(1 / (self._clip.rate * self._clip.tick))
 
     def pause(self) -> None:
         if self._open is not None:
@@ -190,18 +202,18 @@ class _InParts(Film):
     def _format(self) -> str:
         """FFmpeg's name of the pixel format."""
 
-    def _part(self, number: int) -> pathlib.Path:
+    def part(self, number: int) -> pathlib.Path:
         return self._folder / f"{number:05d}.nut"
 
     @contextlib.contextmanager
     def _first(self) -> Iterator[Any]:
-        with self._av.open(str(self._part(0))) as part:
+        with self._av.open(str(self.part(0))) as part:
             yield part.streams.video[0]
 
     def _all_parts(self) -> Iterator[Any]:
         """Open containers, one after the other."""
         for number in range(self.parts):
-            with self._av.open(str(self._part(number))) as part:
+            with self._av.open(str(self.part(number))) as part:
                 yield part
 
 
@@ -244,7 +256,7 @@ class _Mp4(_InParts):
             for packet in packets:
                 packet.stream = stream
                 if packet is packets[-1] and number == self.parts - 1:
-                    packet.duration = round(self._last_duration * self._clip.tick / packet.time_base)
+                    packet.duration = round(self.last_duration * self._clip.tick / packet.time_base)
                 yield packet.pts * packet.time_base, packet
 
     def _sound(self, original: Any, result: Any) -> Iterator[tuple[fractions.Fraction, Any]]:
@@ -271,8 +283,12 @@ class _Mp4(_InParts):
     def _encoded(self, original: Any, source: Any, stream: Any, end: fractions.Fraction) -> Iterator:
         shift = round(self._clip.origin / source.time_base)
         time = fractions.Fraction(0)
-        fitted = self._av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.sample_rate)
-        for frame in original.decode(source):
+        fitted: Any = None
+        kind: tuple | None = None
+        for frame in self._heard(original, source):
+            if kind != (frame.format.name, frame.layout.name, frame.sample_rate):  # It may change in the middle.
+                kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+                fitted = self._av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.sample_rate)
             if frame.pts is not None:
                 frame.pts -= shift
                 time = frame.pts * frame.time_base
@@ -281,13 +297,21 @@ class _Mp4(_InParts):
             yield time, [packet for part in fitted.resample(frame) for packet in stream.encode(part)]
         yield time, stream.encode(None)
 
+    def _heard(self, original: Any, source: Any) -> Iterator[Any]:
+        """Decoded sound; what is damaged is left out."""
+        for packet in original.demux(source):
+            try:
+                yield from packet.decode()
+            except self._av.FFmpegError:
+                continue
+
     def _end(self) -> fractions.Fraction:
         last = fractions.Fraction(0)
-        with self._av.open(str(self._part(self.parts - 1))) as part:
+        with self._av.open(str(self.part(self.parts - 1))) as part:
             for packet in part.demux(video=0):
                 if packet.size:
                     last = packet.pts * packet.time_base
-        return last + self._last_duration * self._clip.tick
+        return last + self.last_duration * self._clip.tick
 
 
 class _Gif(_InParts):
@@ -306,10 +330,14 @@ class _Gif(_InParts):
         stream.pix_fmt, stream.codec_context.time_base = "pal8", _GIF_TICK
         with self._first() as first:
             graph, source, sink = self._palettes(first.time_base)
+        last = -1
         for part in self._all_parts():
             for picture in part.decode(video=0):
-                source.push(picture)
-                self._encode(sink.pull(), stream, result)
+                time = round(picture.pts * picture.time_base / _GIF_TICK)
+                if time > last:  # Two frames within a hundredth of a second are one.
+                    source.push(picture)
+                    self._encode(sink.pull(), stream, result)
+                    last = time
         result.mux(stream.encode())
         del graph
 

@@ -1,10 +1,13 @@
 """How TensorFlow is started: silently; with which threads and number format."""
 
+import concurrent.futures
 import contextlib
+import functools
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from absl import logging
@@ -21,6 +24,8 @@ __all__ = [
 # Processor features with which oneDNN multiplies bfloat16 natively; without them it is slower than float32.
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _REWRITE = "auto_mixed_precision_onednn_bfloat16"
+_SETTING = threading.Lock()
+_ELSEWHERE = concurrent.futures.ThreadPoolExecutor(1, "settings")
 
 
 def import_tensorflow() -> None:
@@ -87,21 +92,36 @@ def resolve_precision(precision: str) -> str:
 
 @contextlib.contextmanager
 def graphs_in(precision: str) -> Iterator[None]:
-    """Inside, float32 graphs compute in a number format.
+    """Inside, this thread's float32 graphs compute in a number format; other threads' are left alone.
 
-    Not for losses: TensorFlow's rewrite rounds them, too. It is a setting of the whole process, hence the block.
+    Not for losses: TensorFlow's rewrite rounds them, too. A thread whose first call comes while another one enters
+    might see the other's setting: threads that compute beside such ones enter with a format of their own.
 
     Args:
         precision: ``float32`` or ``bfloat16``.
     """
     import tensorflow as tf  # noqa: PLC0415
 
-    before = tf.config.optimizer.get_experimental_options().get(_REWRITE, False)
-    tf.config.optimizer.set_experimental_options({_REWRITE: precision == "bfloat16"})
+    options = tf.config.optimizer
+    # The setting is the whole process's, but a thread keeps what it sees at its first call until it sets something
+    # itself. So: set it, call, and let another thread set it back.
+    with _SETTING:
+        before = options.get_experimental_options().get(_REWRITE, False)
+        options.set_experimental_options({_REWRITE: precision == "bfloat16"})
+        _nothing()()
+        _ELSEWHERE.submit(options.set_experimental_options, {_REWRITE: before}).result()
     try:
         yield
     finally:
-        tf.config.optimizer.set_experimental_options({_REWRITE: before})
+        with _SETTING:
+            options.set_experimental_options({})  # This thread sees the process's setting again.
+
+
+@functools.cache
+def _nothing() -> Callable[[], object]:
+    import tensorflow as tf  # noqa: PLC0415
+
+    return tf.function(lambda: tf.constant(0))
 
 
 def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:

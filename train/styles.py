@@ -169,9 +169,9 @@ def main() -> None:
     earlier = _train(STYLES[arguments.name], folder, arguments.data, resume=arguments.resume)
     made = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps({**made, "stages": earlier}, indent=1) + "\n")
-    shutil.rmtree(folder / "training")
     _tfstyle("evaluate", folder, "--photos", arguments.photos, "--size", "256", "512", "-o", folder / "evaluation.json")
     (folder / "README.md").write_text(card(folder))
+    shutil.rmtree(folder / "training")
 
 
 def _train(recipe: Recipe, folder: pathlib.Path, data: str, *, resume: bool) -> list[dict[str, Any]]:

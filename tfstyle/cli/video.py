@@ -170,8 +170,12 @@ class _Run:
         """Goes back to the last part that was closed."""
         if state is None:
             self._film.begin()
+            checkpoints.remove(self._arguments.output)  # Of a run whose parts are gone now.
             return
         self._painted, self._film.parts = int(state["painted"]), int(state["parts"])
+        self._film.last_duration = int(state["last_duration"])
+        if not self._film.whole():
+            raise errors.InputError(f"{self._arguments.output}: its first parts are gone: start anew, without --resume")
         if self._steady:
             self._steady.restore(state)
 
@@ -212,7 +216,8 @@ class _Run:
 
     def _save(self) -> None:
         self._film.pause()
-        state = {"painted": np.array(self._painted), "parts": np.array(self._film.parts)}
+        places = {"painted": self._painted, "parts": self._film.parts, "last_duration": self._film.last_duration}
+        state = {name: np.array(value) for name, value in places.items()}
         checkpoints.save(
             self._arguments.output, self.recipe, {**state, **(self._steady.state() if self._steady else {})}
         )

@@ -64,7 +64,12 @@ class Guard:
         host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
         if self._hosts and host.strip("[]") not in self._hosts:
             return 421, "this name is not the service's: call it by the address that it said when it started"
-        if scope.get("method") not in _SAFE and headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        origin = headers.get("origin", "").rpartition("//")[2]
+        foreign = headers.get("sec-fetch-site") in ("cross-site", "same-site") or origin not in (
+            "",
+            headers.get("host"),
+        )
+        if scope.get("method") not in _SAFE and foreign:
             return 403, "another site's page may not ask for this"
         if self._token and scope["path"] not in _OPEN and not self._admitted(headers):
             return 401, "a token is needed: send the header Authorization: Bearer TOKEN, or visit /?token=TOKEN"
@@ -81,7 +86,7 @@ class Guard:
             cookie = http.cookies.SimpleCookie()
         offered = [given] if kind.lower() == "bearer" else []
         offered += [cookie[COOKIE].value] if COOKIE in cookie else []
-        return any(hmac.compare_digest(each.encode(), self._token.encode()) for each in offered)
+        return any(hmac.compare_digest(each.encode("latin-1"), self._token.encode()) for each in offered)
 
     def _shown_in_address(self, scope: dict) -> bool:
         """A browser's first visit: ``/?token=...``."""

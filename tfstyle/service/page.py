@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import pathlib
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -53,7 +52,7 @@ def mount(app: fastapi.FastAPI, service: api.Service) -> fastapi.FastAPI:
     Raises:
         Error: Gradio's, in its handlers alone: what a visitor is told.
     """
-    with gr.Blocks(title="tfstyle", analytics_enabled=False) as blocks:
+    with gr.Blocks(title="tfstyle", analytics_enabled=False, delete_cache=(300, 1800)) as blocks:
         gr.HTML(_HEADING)
         with gr.Tabs():
             with gr.Tab("Photo", id="photo", elem_id="photo"):
@@ -68,6 +67,7 @@ def mount(app: fastapi.FastAPI, service: api.Service) -> fastapi.FastAPI:
         blocks,
         path="/",
         footer_links=[],
+        run_history=False,
         max_file_size=service.bounds.upload,
         ssr_mode=False,
         theme=_theme(),
@@ -102,11 +102,15 @@ def _strip(more: str = "") -> tuple[list[str], Any]:
 
 
 def _photo_tab(service: api.Service) -> None:
-    tried = gr.State(None)
+    tried = gr.State(None, time_to_live=600)
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             photo = gr.Image(
-                label="Photo: drop, paste or choose one", type="filepath", sources=["upload", "clipboard"], height=260
+                label="Photo: drop, paste or choose one",
+                type="filepath",
+                sources=["upload", "clipboard"],
+                height=260,
+                image_mode=None,
             )
             names, strip = _strip()
             chosen = gr.State(names[0])
@@ -125,10 +129,11 @@ def _photo_tab(service: api.Service) -> None:
             return None, None
         with _told():
             if state is None or state.path != path:
-                read = await concurrency.run_in_threadpool(_read, path, service, _SHOWN)
-                state = _Tried(path, np.rint(read.rgb).astype(np.uint8))
+                whole, _ = await service.decoded(pathlib.Path(path).read_bytes())
+                state = _Tried(path, await concurrency.run_in_threadpool(_small, whole, _SHOWN))
             if style not in state.painted:
-                state.painted[style] = await service.painting.paint(style, state.photo)
+                with service.painting.place():
+                    state.painted[style] = await service.painting.paint(style, state.photo)
             mixed = color.mix(state.painted[style], state.photo, share, keep_colors=colours)
         return (state.photo, np.clip(np.rint(mixed), 0, 255).astype(np.uint8)), state
 
@@ -136,12 +141,17 @@ def _photo_tab(service: api.Service) -> None:
         if not path:
             raise gr.Error("Choose a photo first.", print_exception=False)
         with _told():
-            read = await concurrency.run_in_threadpool(_read, path, service, None)
-            painted = await service.painting.paint(style, np.rint(read.rgb).astype(np.uint8))
-            mixed = color.mix(painted, read.rgb, share, keep_colors=colours)
-            file = pathlib.Path(tempfile.mkdtemp()) / f"{pathlib.Path(path).stem}-{style}.jpg"
-            await concurrency.run_in_threadpool(images.save_image, file, mixed)
-        height, width = read.size
+            with service.painting.place():
+                photo, _ = await service.decoded(pathlib.Path(path).read_bytes())
+                painted = await service.painting.paint(style, photo)
+            # Beside the upload, in Gradio's own folder, which it clears.
+            file = pathlib.Path(path).with_name(f"{pathlib.Path(path).stem}-{style}.jpg")
+
+            def save() -> None:
+                images.save_image(file, color.mix(painted, photo, share, keep_colors=colours))
+
+            await concurrency.run_in_threadpool(save)
+        height, width, _ = photo.shape
         return gr.DownloadButton(f"Save {width} x {height} pixels", value=str(file), visible=True)
 
     inputs = [photo, chosen, strength, keep]
@@ -165,8 +175,12 @@ def _slow_tab(service: api.Service) -> None:
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
             with gr.Row():
-                photo = gr.Image(label="Photo", type="filepath", sources=["upload", "clipboard"], height=220)
-                painting = gr.Image(label="Any painting", type="filepath", sources=["upload", "clipboard"], height=220)
+                photo = gr.Image(
+                    label="Photo", type="filepath", sources=["upload", "clipboard"], height=220, image_mode=None
+                )
+                painting = gr.Image(
+                    label="Any painting", type="filepath", sources=["upload", "clipboard"], height=220, image_mode=None
+                )
             stored = gr.Dropdown(_titles(), value="starry_night", label="or one of these")
             strength = gr.Slider(0, 1, 0.5, step=0.05, label="Strength")
             size = gr.Slider(128, service.bounds.slow_side, 512, step=64, label="Long side, pixels")
@@ -223,8 +237,8 @@ def _camera_tab(service: api.Service) -> None:
         if frame is None:
             return None, "", before
         begun = time.monotonic()
-        pixels = await concurrency.run_in_threadpool(_small, frame)
-        with _told():
+        pixels = await concurrency.run_in_threadpool(_small, frame, _CAMERA)
+        with _told(), service.painting.place():
             picture = color.mix(await service.painting.paint(style, pixels), pixels, share)
         now = time.monotonic()
         pace = 1 / max(now - before, 1e-3)
@@ -283,15 +297,6 @@ def _said(job: dict[str, Any]) -> str:
     )
 
 
-def _read(path: str, service: api.Service, longest: int | None) -> images.Photo:
-    data = pathlib.Path(path).read_bytes()
-    photo = pictures.read(data, service.bounds)
-    height, width = photo.size
-    if longest and max(height, width) > longest:
-        photo = images.resize(photo, *images.fit_size(height, width, longest))
-    return photo
-
-
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
     """Refusals inside become what Gradio shows to its visitor."""
@@ -301,8 +306,8 @@ def _told() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def _small(frame: np.ndarray) -> np.ndarray:
-    """A camera's frame, uint8, at most as large as painting keeps up with."""
-    height, width, _ = frame.shape
-    fitting = images.fit_size(height, width, min(_CAMERA, max(height, width)))
-    return np.asarray(Image.fromarray(frame).resize(fitting[::-1], Image.Resampling.BILINEAR))
+def _small(picture: np.ndarray, longest: int) -> np.ndarray:
+    """At most so large, ``[H, W, 3]``, uint8."""
+    height, width, _ = picture.shape
+    fitting = images.fit_size(height, width, min(longest, max(height, width)))
+    return np.asarray(Image.fromarray(picture).resize(fitting[::-1], Image.Resampling.BICUBIC))

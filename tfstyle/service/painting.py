@@ -2,11 +2,12 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
 import functools
 import math
 import pathlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class Painting:
     """All trained styles, each loaded when it is first asked for.
 
     Attributes:
-        waiting: pictures, the one being painted included.
+        waiting: pictures, those being decoded and painted included.
 
     Args:
         bounds: how many may wait.
@@ -54,26 +55,38 @@ class Painting:
             ``[H, W, 3]``, uint8.
 
         Raises:
-            Refused: no such style, too many are waiting, or nobody wants it any more.
+            Refused: no such style, or nobody wants it any more.
             InputError: there is not enough memory.
         """
         folder = self._styles.get(style)
         if folder is None:
             raise limits.Refused(404, f"there is no style {style!r}: use one of {', '.join(self._styles)}")
+        # The thread's own queue: going by way of the event loop between two pictures would leave it idle.
+        painted = asyncio.wrap_future(self._threads.submit(self._painted, folder, photo))
+        try:
+            return await _unless(painted, gone)
+        finally:
+            painted.cancel()  # Has no effect on what is done.
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """A place among those who wait, to be held from before the photo is decoded: photos take memory.
+
+        Raises:
+            Refused: all are taken.
+        """
         if self.waiting >= self._bounds.queue:
             after = max(1, math.ceil(self.waiting * self._seconds))
             raise limits.Refused(429, f"too many pictures are waiting: try again in {after} s", after)
         self.waiting += 1
         try:
-            # The thread's own queue: going by way of the event loop between two pictures would leave it idle.
-            painted = asyncio.wrap_future(self._threads.submit(self._painted, folder, photo))
-            return await _unless(painted, gone)
+            yield
         finally:
             self.waiting -= 1
 
     def close(self) -> None:
         """Ends the thread after what it is painting."""
-        self._threads.shutdown()
+        self._threads.shutdown(cancel_futures=True)
 
     def _painted(self, folder: pathlib.Path, photo: np.ndarray) -> np.ndarray:
         begun = time.monotonic()

@@ -28,7 +28,8 @@ def read(data: bytes, bounds: limits.Limits, size: int | None = None) -> images.
     try:
         with decoding.opened(data) as image:  # Its head alone: a bomb is small until it is decoded.
             width, height = image.size
-        if width * height <= bounds.pixels:
+        wanted_height, wanted_width = images.fit_size(height, width, size or max(height, width))
+        if max(width * height, wanted_width * wanted_height) <= bounds.pixels:
             return images.load_image(data, size=size)
     except errors.InputError as error:
         raise limits.Refused(400, str(error)) from error

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle import checkpoints, errors, files, images, settings
+from tfstyle import checkpoints, errors, files, images, runtime, settings
 from tfstyle.service import limits
 
 __all__ = ["Slow", "SlowPicture"]
@@ -63,9 +63,9 @@ class SlowPicture:
 
     def change(self, status: str, **progress: Any) -> None:
         """Notes a new status, for restarts, too."""
-        self.status = status
         self.progress |= progress
         self.version += 1
+        self.status = status
         request = json.loads((self.folder / "request.json").read_text())
         files.atomic_write(self.folder / "request.json", json.dumps({**request, "status": status}).encode())
 
@@ -82,7 +82,7 @@ class SlowPicture:
         photo = job.photo()
         run = job.start(photo)
         kept = checkpoints.load(self.result)
-        if kept:
+        if kept and kept[0] == json.loads(json.dumps(job.recipe)):  # Not another version's, or network's.
             run.restore(kept[1])
         saved_at = time.monotonic()
         for iterate in run:
@@ -219,11 +219,11 @@ class Slow:
 
     def count(self, status: str) -> int:
         """How many have a status."""
-        return sum(picture.status == status for picture in self._pictures.values())
+        return sum(picture.status == status for picture in list(self._pictures.values()))
 
     def counts(self) -> Mapping[str, int]:
         """How many have each status."""
-        return collections.Counter(picture.status for picture in self._pictures.values())
+        return collections.Counter(picture.status for picture in list(self._pictures.values()))
 
     def close(self) -> None:
         """Stops what is being painted, to be gone on with after a restart, and ends the threads."""
@@ -246,11 +246,17 @@ class Slow:
             if self._closing or picture.status != _WAITING:  # Stopped before its turn.
                 continue
             try:
-                picture.paint()
+                with runtime.graphs_in("float32"):  # Whatever those who paint photos set.
+                    picture.paint()
             except errors.InputError as error:
-                picture.change(_FAILED, error=str(error).replace(f"{picture.folder}/", "the "))
+                self._fail(picture, str(error).replace(f"{picture.folder}/", "the "))
             except Exception:  # A bug must not take the others' worker away.
-                picture.change(_FAILED, error="an error of the program's own: please report it")
+                self._fail(picture, "an error of the program's own: please report it")
+
+    @staticmethod
+    def _fail(picture: SlowPicture, reason: str) -> None:
+        with contextlib.suppress(Exception):  # Perhaps the disk is full: the worker is needed all the same.
+            picture.change(_FAILED, error=reason)
 
     def _found(self) -> Iterator[SlowPicture]:
         """Pictures of an earlier process; what was being painted waits again."""
