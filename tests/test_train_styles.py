@@ -71,12 +71,14 @@ def test_card_tells_what_was_made_and_how_good_it_is(folder):
         assert told in card
 
 
-def test_card_tells_of_another_beginning_and_of_all_stages(tmp_path):
+def test_card_tells_of_another_beginning_and_of_all_stages(tmp_path, monkeypatch):
     last = {**made(features="vgg19", steps=30), "stages": [made(finish=0.25, crop=192)]}
-    card = card_of(stored(tmp_path / "scream_johnson"), last)
+    monkeypatch.setitem(styles.STYLES, "alone", styles.Recipe(("--steps 30",), painting="scream", beginning=""))
+    monkeypatch.setitem(styles.STYLES, "second", styles.Recipe(("--steps 30",), painting="scream", beginning="alone"))
+    card = card_of(stored(tmp_path / "alone"), last)
     assert "| begins with | random weights |" in card
     assert "8000 of 192-pixel crops through compact, the last 25% through vgg19 (6 minutes); then 30 of 256" in card
-    assert "the network of [scream_johnson](../scream_johnson)" in card_of(stored(tmp_path / "shipwreck_johnson"), last)
+    assert "the network of [alone](../alone)" in card_of(stored(tmp_path / "second"), last)
 
 
 def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():

@@ -53,21 +53,7 @@ PAINTINGS = (
 )
 """What the common network has learned, in this order."""
 
-STYLES = {name: Recipe((_FIRST,)) for name in PAINTINGS} | {
-    "scream_johnson": Recipe(
-        (
-            "--network johnson --steps 2400 --crop 192 --finish 0.35",
-            "--network johnson --steps 500 --crop 192 --learning-rate 2e-3 --features vgg19",
-        ),
-        painting="scream",
-        beginning="",
-    ),
-    "shipwreck_johnson": Recipe(
-        ("--network johnson --steps 1200 --crop 192 --finish 0.6 --learning-rate 4e-3",),
-        painting="shipwreck",
-        beginning="scream_johnson",
-    ),
-}
+STYLES = {name: Recipe((_FIRST,)) for name in PAINTINGS}
 
 
 def card(folder: pathlib.Path) -> str:
