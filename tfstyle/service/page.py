@@ -27,9 +27,7 @@ _SHOWN, _CAMERA = 768, 512
 _LOOK_EVERY = 0.3
 _CAMERA_EVERY = 0.05
 _CSS = (pathlib.Path(__file__).parent / "page.css").read_text()
-_HEADING = (
-    '<header class="masthead"><h1>tfstyle</h1><p>Your photos, painted. Everything happens on this machine.</p></header>'
-)
+_HEADING = '<header class="masthead"><h1>tfstyle</h1><p>Your photos, painted. They go nowhere else.</p></header>'
 
 
 class _Tried:
@@ -134,8 +132,12 @@ def _photo_tab(service: api.Service) -> None:
             if style not in state.painted:
                 with service.painting.place():
                     state.painted[style] = await service.painting.paint(style, state.photo)
-            mixed = color.mix(state.painted[style], state.photo, share, keep_colors=colours)
-        return (state.photo, np.clip(np.rint(mixed), 0, 255).astype(np.uint8)), state
+
+            def mixed() -> np.ndarray:
+                picture = color.mix(state.painted[style], state.photo, share, keep_colors=colours)
+                return np.clip(np.rint(picture), 0, 255).astype(np.uint8)
+
+            return (state.photo, await concurrency.run_in_threadpool(mixed)), state
 
     async def full(path: str, style: str, share: float, colours: bool) -> Any:
         if not path:
@@ -228,7 +230,7 @@ def _camera_tab(service: api.Service) -> None:
         camera = gr.Image(label="Camera", sources=["webcam"], streaming=True, type="numpy")
         with gr.Column():
             result = gr.Image(label="Painted", interactive=False, streaming=True, buttons=["fullscreen"], format="jpeg")
-            said = gr.Markdown("Start the camera: nothing leaves this machine.")
+            said = gr.Markdown("Start the camera: its pictures go nowhere else.")
     names, strip = _strip("wide")
     chosen = gr.State(names[0])
     strength = gr.Slider(0, 1, 1, step=0.01, label="Strength")
