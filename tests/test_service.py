@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import concurrent.futures
+import contextlib
 import io
 import json
 import threading
 import time
+import types
 
 import numpy as np
 import pytest
@@ -359,6 +361,20 @@ class TestJobs:
         name = job(client, size=32).json()["id"]
         waited(client, name, "done")
         refused(client.post(f"/v1/jobs/{name}/continue"), 409, "only a stopped one")
+
+
+def test_the_last_event_is_told_even_if_its_status_is_seen_late():
+    """A worker changes number and status one after the other; a look may fall between the two."""
+    picture = types.SimpleNamespace(version=5, status="running", described=dict)
+    service = types.SimpleNamespace(slow=types.SimpleNamespace(watched=lambda _: contextlib.nullcontext()))
+
+    async def told():
+        stream = api._events(service, picture)
+        first = await anext(stream)
+        picture.status = "done"
+        return [first, *[event async for event in stream]]
+
+    assert [event.partition("\n")[0] for event in asyncio.run(told())] == ["event: running", "event: done"]
 
 
 class TestGuard:

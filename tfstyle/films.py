@@ -140,7 +140,8 @@ class _Folder(Film):
 class _InParts(Film):
     """Parts are films of their own in a folder beside the result; NUT keeps any unit of time, and times themselves."""
 
-    codec, options = "", dict[str, str]()
+    # FFmpeg's options of the encoder, and of the finished file.
+    codec, options, container = "", dict[str, str](), dict[str, str]()
 
     def __init__(self, path: pathlib.Path, clip: clips.Clip, size: tuple[int, int]) -> None:
         self._path, self._clip, self._size = path, clip, size
@@ -169,7 +170,7 @@ class _InParts(Film):
         self.pause()
         unfinished = self._path.with_name(f".tfstyle-{secrets.token_hex(8)}{self._path.suffix}")
         try:
-            with self._av.open(str(unfinished), "w", options=self._container_options()) as result:
+            with self._av.open(str(unfinished), "w", options=self.container) as result:
                 self._assemble(result)
             unfinished.replace(self._path)
         except (OSError, self._av.FFmpegError) as error:
@@ -179,9 +180,6 @@ class _InParts(Film):
 
     def clear(self) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _container_options(self) -> dict[str, str]:
-        return {}
 
     @abc.abstractmethod
     def _assemble(self, result: Any) -> None:
@@ -218,7 +216,7 @@ class _InParts(Film):
 
 
 class _Mp4(_InParts):
-    codec, options = "libx264", _H264
+    codec, options, container = "libx264", _H264, {"movflags": "+faststart"}
 
     @property
     def _format(self) -> str:
@@ -234,9 +232,6 @@ class _Mp4(_InParts):
         context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = _LIMITED
-
-    def _container_options(self) -> dict[str, str]:
-        return {"movflags": "+faststart"}
 
     def _assemble(self, result: Any) -> None:
         with self._first() as template:
@@ -336,16 +331,15 @@ class _Gif(_InParts):
                 time = round(picture.pts * picture.time_base / _GIF_TICK)
                 if time > last:  # Two frames within a hundredth of a second are one.
                     source.push(picture)
-                    self._encode(sink.pull(), stream, result)
+                    painted = sink.pull()
+                    painted.pts, painted.time_base = time, _GIF_TICK
+                    result.mux(stream.encode(painted))
                     last = time
         result.mux(stream.encode())
         del graph
 
-    def _encode(self, picture: Any, stream: Any, result: Any) -> None:
-        picture.pts, picture.time_base = round(picture.pts * picture.time_base / _GIF_TICK), _GIF_TICK
-        result.mux(stream.encode(picture))
-
     def _palettes(self, tick: fractions.Fraction) -> tuple[Any, Any, Any]:
+        """The graph, which must live as long as its ends; where frames go in, and where they come out."""
         graph = self._av.filter.Graph()
         height, width = self._size
         source = graph.add_buffer(width=width, height=height, format="bgr0", time_base=tick)

@@ -23,7 +23,8 @@ _TOLERANCE = 40.0
 _SMOOTH = 2.0
 # The flow is computed at this scale: strokes are wider than its errors.
 _SCALE = 0.5
-# A film's cut: less than this of a frame is explained by the one before. Within scenes it was 0.6 and more.
+# A film's cut: less than this of a frame is explained by the one before. Measured: 0.90 and more within three scenes,
+# 0.13 and less from one to another.
 _SAME_SCENE = 0.35
 # Mixing blurs. What is finer than this many pixels is made as strong again as in the network's own picture, at most
 # this much stronger, with an average over some frames lest it flicker.

@@ -46,9 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
     first = [("photo", photo.rgb), *fast]
-    titles = {shipped.load_all()[name].title: name for name in reversed(names)}  # Some have two networks.
-    slow = [name for name in names if name in titles.values()]
-    gallery.complete([entry(name) for name in slow], arguments.output, first=first, resume=arguments.resume)
+    gallery.complete([entry(name) for name in names], arguments.output, first=first, resume=arguments.resume)
 
 
 def _photo(size: int) -> images.Photo:

@@ -9,7 +9,7 @@ import numpy as np
 
 import tfstyle
 from tfstyle import color, errors, files, images, stylizer
-from tfstyle.cli import console
+from tfstyle.cli import console, options
 
 __all__ = ["add_arguments", "run"]
 
@@ -19,17 +19,9 @@ _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
     parser.add_argument("image", nargs="+", metavar="IMAGE", help="photos, or folders of photos")
-    parser.add_argument(
-        "--style", required=True, metavar="NAME|FOLDER", help="a shipped style, or a trained one's folder"
-    )
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="a picture's file, or a folder")
-    parser.add_argument(
-        "--strength", type=float, default=1.0, metavar="0..1", help="0: the photo; 1: as trained (default)"
-    )
-    parser.add_argument("--keep-colors", action="store_true", help="keep the photo's colours")
-    parser.add_argument("--size", type=int, metavar="PIXELS", help="long side (default: the photo's own)")
+    options.add_painting(parser, "photo")
     parser.add_argument("--runtime", choices=stylizer.RUNTIMES, default="auto", help="default: %(default)s")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor threads, 0 for all")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -38,10 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         InputError: unusable input, or some photos could not be painted; all others are.
     """
-    if not 0 <= arguments.strength <= 1:
-        raise errors.InputError(f"strength is {arguments.strength}: use 0 to 1")
-    if arguments.threads < 0:
-        raise errors.InputError(f"threads is {arguments.threads}: use 0 or more")
+    options.check_painting(arguments)
     pairs = _pairs([pathlib.Path(each) for each in arguments.image], pathlib.Path(arguments.output))
     paint = stylizer.Stylizer(
         stylizer.find(arguments.style), engine=arguments.runtime, count=len(pairs), threads=arguments.threads

@@ -15,7 +15,7 @@ import numpy as np
 
 import tfstyle
 from tfstyle import checkpoints, clips, color, errors, files, films, images, motion, stylizer
-from tfstyle.cli import console, resumption
+from tfstyle.cli import console, options, resumption
 
 __all__ = ["add_arguments", "ahead", "run"]
 
@@ -57,17 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
     parser.add_argument("film", metavar="IN", help="a film, a GIF, or a folder of frames")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help="an .mp4, a .gif, or a folder for frames")
-    parser.add_argument(
-        "--style", required=True, metavar="NAME|FOLDER", help="a shipped style, or a trained one's folder"
-    )
-    parser.add_argument(
-        "--strength", type=float, default=1.0, metavar="0..1", help="0: the film; 1: as trained (default)"
-    )
-    parser.add_argument("--keep-colors", action="store_true", help="keep the film's colours")
-    parser.add_argument("--size", type=int, metavar="PIXELS", help="long side (default: the film's own)")
+    options.add_painting(parser, "film")
     parser.add_argument("--flicker", action="store_true", help="paint every frame by itself")
     parser.add_argument("--resume", action="store_true", help="go on with the interrupted film")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor threads, 0 for all")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -134,11 +126,9 @@ def ahead(items: Iterable[Item], most: int = _AHEAD) -> Iterator[Item]:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if not 0 <= arguments.strength <= 1:
-        raise errors.InputError(f"strength is {arguments.strength}: use 0 to 1")
-    for name in ("threads", "size"):
-        if (getattr(arguments, name) or 0) < 0:
-            raise errors.InputError(f"{name} is {getattr(arguments, name)}: use 0 or more")
+    options.check_painting(arguments)
+    if (arguments.size or 0) < 0:
+        raise errors.InputError(f"size is {arguments.size}: use 0 or more")
     source, result = pathlib.Path(arguments.film), pathlib.Path(arguments.output)
     if result.exists() and source.exists() and result.samefile(source):
         raise errors.InputError(f"{result} is the film itself: choose another place for the result")

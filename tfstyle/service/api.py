@@ -368,15 +368,15 @@ def _add_views(app: fastapi.FastAPI, service: Service) -> None:
 
 async def _events(service: Service, picture: slow.SlowPicture) -> AsyncIterator[str]:
     with service.slow.watched(picture):
-        shown, said_at = -1, time.monotonic()
+        shown, said_at = None, time.monotonic()
         while True:
-            version, status = picture.version, picture.status
-            if version != shown or shown < 0:
-                yield f"event: {status}\ndata: {json.dumps(picture.described())}\n\n"
-                shown, said_at = version, time.monotonic()
+            now = picture.version, picture.status  # Both: the one may change between two looks, the other be seen late.
+            if now != shown:
+                yield f"event: {now[1]}\ndata: {json.dumps(picture.described())}\n\n"
+                shown, said_at = now, time.monotonic()
             elif time.monotonic() - said_at > _ALIVE_EVERY:
                 yield ":\n\n"
                 said_at = time.monotonic()
-            if status in ("done", "failed", "stopped"):
+            if now[1] in ("done", "failed", "stopped"):
                 return
             await asyncio.sleep(_LOOK_EVERY)

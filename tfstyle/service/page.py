@@ -266,24 +266,21 @@ def _chooser(names: list[str]) -> Any:
 
 
 def _titles() -> list[tuple[str, str]]:
-    titles: dict[str, str] = {}
-    for style in shipped.load_all().values():  # Some paintings have two networks; the slow path needs neither.
-        titles.setdefault(f"{style.title} ({style.artist})", style.name)
-    return list(titles.items())
+    return [(f"{style.title} ({style.artist})", style.name) for style in shipped.load_all().values()]
 
 
 async def _developed(service: api.Service, picture: slow.SlowPicture) -> AsyncIterator[tuple[Any, str, str]]:
     """The picture so far, what there is to say, the picture's name; until it is done or stopped."""
     with service.slow.watched(picture):
-        shown = -1
+        shown = None
         while True:
-            version, status = picture.version, picture.status
-            if version != shown:
-                file = picture.result.read_bytes() if status == "done" else picture.preview
+            now = picture.version, picture.status
+            if now != shown:
+                file = picture.result.read_bytes() if now[1] == "done" else picture.preview
                 rgb = np.rint(images.load_image(file).rgb).astype(np.uint8) if file else None
                 yield rgb, _said(picture.described()), picture.name
-                shown = version
-            if status in ("done", "stopped", "failed"):
+                shown = now
+            if now[1] in ("done", "stopped", "failed"):
                 return
             await asyncio.sleep(_LOOK_EVERY)
 

@@ -1,6 +1,5 @@
 """The slow path for many: pictures that are painted pixel by pixel while their makers watch, stop them and go on."""
 
-import collections
 import contextlib
 import dataclasses
 import json
@@ -220,10 +219,6 @@ class Slow:
     def count(self, status: str) -> int:
         """How many have a status."""
         return sum(picture.status == status for picture in list(self._pictures.values()))
-
-    def counts(self) -> Mapping[str, int]:
-        """How many have each status."""
-        return collections.Counter(picture.status for picture in list(self._pictures.values()))
 
     def close(self) -> None:
         """Stops what is being painted, to be gone on with after a restart, and ends the threads."""
