@@ -44,6 +44,9 @@ def test_starts_answers_and_ends(serve):
     assert time.monotonic() - begun < 30  # Ten seconds on a machine that does nothing else.
     assert httpx.get(f"{address}/healthz").json()["status"] == "ok"
     assert httpx.get(f"{address}/healthz", headers={"host": "evil.example"}).status_code == 421
+    unknown = httpx.get(f"{address}/v1/nothing")  # The service's answer, not the page's.
+    assert (unknown.status_code, list(unknown.json())) == (404, ["error"])
+    assert httpx.get(f"{address}/docs").status_code == 200
     process.send_signal(signal.SIGINT)
     assert process.wait(20) == 0
 

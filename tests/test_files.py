@@ -29,7 +29,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(
         raise failure
 
     monkeypatch.setattr(os, function, fail)
-    expected = errors.InputError if isinstance(failure, OSError) else KeyboardInterrupt
+    expected = errors.ShortageError if isinstance(failure, OSError) else KeyboardInterrupt
     with pytest.raises(expected, match="No space left" if isinstance(failure, OSError) else None):
         files.atomic_write(path, b"new")
     assert any(name.endswith(".part") for name in seen)  # the failure came in the middle

@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import io
 import json
+import re
 import threading
 import time
 import types
@@ -16,7 +17,7 @@ import runs
 from fastapi import testclient
 from PIL import Image
 
-from tfstyle import stylizer
+from tfstyle import errors, files, stylizer
 from tfstyle.service import api, guard, limits, slow
 
 STYLE = "starry_night"
@@ -184,6 +185,14 @@ class TestRefusals:
         refused(client.get("/v1/stylize"), 405)
 
 
+    def test_a_machine_without_memory(self, client, monkeypatch):
+        def short(*_):
+            raise errors.ShortageError("too little memory")
+
+        monkeypatch.setattr(client.service.painting, "_painted", short)
+        refused(stylize(client), 503, "too little memory")
+
+
 class TestQueue:
     def test_too_many_at_once(self, make, monkeypatch):
         """Four clients, room for two: the others are told when to come again."""
@@ -226,9 +235,9 @@ class TestMetrics:
 
 
 def job(client, size=32, **fields):
-    files = {"image": picture(), **({"painting": fields.pop("painting")} if "painting" in fields else {})}
-    style = {} if "painting" in files else {"style": STYLE}
-    return client.post("/v1/jobs", files=files, data={"size": size, **style, **fields})
+    sent = {"image": picture(), **({"painting": fields.pop("painting")} if "painting" in fields else {})}
+    style = {} if "painting" in sent else {"style": STYLE}
+    return client.post("/v1/jobs", files=sent, data={"size": size, **style, **fields})
 
 
 def waited(client, name, *statuses, seconds=60):
@@ -316,6 +325,60 @@ class TestJobs:
         waited(first, name, "done")
         second = make(tmp_path)
         assert second.get(f"/v1/jobs/{name}/picture").content == first.get(f"/v1/jobs/{name}/picture").content
+
+    def test_stopped_ones_keep_what_was_seen_of_them(self, make, tmp_path):
+        first = make(tmp_path)
+        name = job(first, size=256).json()["id"]
+        while not first.get(f"/v1/jobs/{name}").json()["step"]:
+            time.sleep(0.01)
+        first.post(f"/v1/jobs/{name}/stop")
+        stopped = waited(first, name, "stopped")
+        second = make(tmp_path)
+        assert second.get(f"/v1/jobs/{name}").json() == stopped
+        assert second.get(f"/v1/jobs/{name}/picture").content == first.get(f"/v1/jobs/{name}/picture").content
+
+    @pytest.mark.parametrize(("attempts", "status"), [(2, "done"), (3, "failed")])
+    def test_what_ends_the_program_is_not_tried_for_ever(self, make, tmp_path, attempts, status):
+        first = make(tmp_path)
+        name = job(first).json()["id"]
+        waited(first, name, "done")
+        first.service.slow.close()
+        request = json.loads((tmp_path / name / "request.json").read_text())
+        request |= {"status": "running", "attempts": attempts}  # As a process leaves it that is killed.
+        (tmp_path / name / "request.json").write_text(json.dumps(request))
+        told = waited(make(tmp_path), name, "done", "failed")
+        assert told["status"] == status
+        assert status == "done" or "ended 3 times" in told["error"]
+
+    def test_beginnings_are_counted_until_a_checkpoint(self, make, tmp_path, monkeypatch):
+        client, counted = make(tmp_path), []
+        shown = slow.SlowPicture._show
+
+        def show(picture, iterate):
+            counted.append(json.loads((picture.folder / "request.json").read_text())["attempts"])
+            shown(picture, iterate)
+            picture.stop()
+
+        monkeypatch.setattr(slow.SlowPicture, "_show", show)
+        name = job(client).json()["id"]
+        waited(client, name, "stopped")
+        counted.append(json.loads((tmp_path / name / "request.json").read_text())["attempts"])
+        assert counted == [1, 0]
+
+    def test_a_stop_is_not_lost_before_the_first_step(self, client, monkeypatch):
+        """It comes when the picture has left the queue and is not being painted yet."""
+        paint = slow.SlowPicture.paint
+        monkeypatch.setattr(slow.SlowPicture, "paint", lambda picture: (picture.stop(), paint(picture)))
+        told = waited(client, job(client, size=256).json()["id"], "stopped", "done")
+        assert (told["status"], told["step"]) == ("stopped", 0)
+
+    def test_a_full_disk(self, client, monkeypatch, tmp_path):
+        def full(*_):
+            raise errors.ShortageError("no space left")
+
+        monkeypatch.setattr(files, "atomic_write", full)
+        refused(job(client), 507, "cannot be stored")
+        assert not list(client.service.slow._folder.iterdir())
 
     def test_others_wait_and_then_are_refused(self, make):
         client = make(slow_queue=1)
@@ -447,3 +510,14 @@ def test_a_picture_that_nobody_wants_is_not_painted(client, monkeypatch):
 def test_openapi_names_every_route(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/v1/stylize", "/v1/styles", "/v1/jobs", "/v1/jobs/{name}/events", "/healthz", "/metrics"} <= set(paths)
+
+
+def test_the_page_about_the_routes_needs_no_other_machine(client):
+    page = client.get("/docs")
+    assert page.status_code == 200
+    places = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(places) >= 3
+    for place in places:
+        assert place.startswith("/")
+        assert client.get(place).status_code == 200
+    assert "://" not in re.sub(r'"[^"]*w3\.org[^"]*"', "", page.text)

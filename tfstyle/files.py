@@ -1,5 +1,6 @@
 """Files as such, whatever they hold: written whole or not at all, checked before the work, hashed."""
 
+import errno
 import hashlib
 import os
 import pathlib
@@ -17,15 +18,18 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
     over the old name; a symbolic link stays one and its target is replaced.
 
     Raises:
+        errors.ShortageError: The disk is full.
         errors.InputError: The folder does not exist, the name is taken by something that is no file, or the system
-            refuses (permissions, disk full).
+            refuses (permissions).
     """
     try:
         _replace(_target(path), data)
     except errors.InputError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        raise errors.InputError(f"{path}: cannot be written: {_cause(error)}") from error
+        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+        kind = errors.ShortageError if full else errors.InputError
+        raise kind(f"{path}: cannot be written: {_cause(error)}") from error
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:

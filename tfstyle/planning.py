@@ -223,7 +223,7 @@ def check_memory(model: keras.Model, scale: Scale, chosen: settings.Settings) ->
     """Refuses a size that the machine's free memory cannot hold.
 
     Raises:
-        InputError: says how much is needed and what size would fit.
+        ShortageError: says how much is needed and what size would fit.
     """
     needed, free = features.memory(model, scale.height, scale.width), psutil.virtual_memory().available
     if needed <= free:
@@ -234,7 +234,7 @@ def check_memory(model: keras.Model, scale: Scale, chosen: settings.Settings) ->
     advice = f"use {_as_option(chosen, fits)}" if large_enough else "close other programs"
     if model.name != "compact":
         advice += ", or --features compact, which needs less"
-    raise errors.InputError(
+    raise errors.ShortageError(
         f"{scale.width}x{scale.height} pixels need about {needed / 2**30:.1f} GB of memory, {free / 2**30:.1f} GB "
         f"are free: {advice}"
     )
@@ -246,7 +246,7 @@ def check_paintings(
     """Refuses strokes so large that the painting at its size does not fit into memory.
 
     Raises:
-        InputError: says how much is needed.
+        ShortageError: says how much is needed.
     """
     size, free = max(1, round(max(scale.height, scale.width) * chosen.style_scale)), psutil.virtual_memory().available
     for style in available:
@@ -255,7 +255,7 @@ def check_paintings(
             height, width = images.fit_size(height, width, size)
             needed = features.memory(model, height, width) / 2  # The way there only, no gradient.
             if needed > free:
-                raise errors.InputError(
+                raise errors.ShortageError(
                     f"the painting at {width}x{height} pixels needs about {needed / 2**30:.1f} GB of memory, "
                     f"{free / 2**30:.1f} GB are free: use a smaller --style-scale or --size"
                 )

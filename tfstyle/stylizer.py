@@ -112,13 +112,13 @@ class Stylizer:
             uint8 ``[H, W, 3]``.
 
         Raises:
-            InputError: more memory would be needed than is free.
+            ShortageError: more memory would be needed than is free.
         """
         height, width, _ = image.shape
         needed, free = height * width * self.bytes_per_pixel, psutil.virtual_memory().available
         if needed > free:
             side = int(max(height, width) * (free / needed) ** 0.5)
-            raise errors.InputError(
+            raise errors.ShortageError(
                 f"{width}x{height} pixels need about {needed / 2**30:.1f} GB of memory, {free / 2**30:.1f} GB are "
                 f"free: use --size {side} or less"
             )

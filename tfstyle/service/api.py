@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import anyio
 import anyio.to_thread
 import fastapi
+import fastapi_offline
 import numpy as np
 import prometheus_client
 import pydantic
@@ -32,7 +33,7 @@ _ALIVE_EVERY = 10.0
 _DECODERS = 2
 _KINDS = Literal["jpeg", "png", "webp"]
 _ERROR = {"description": "what is wrong, in one line", "content": {"application/json": {"example": {"error": "..."}}}}
-_REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 421, 422, 429), _ERROR)
+_REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503, 507), _ERROR)
 _UNPROCESSABLE = 422
 
 
@@ -165,12 +166,11 @@ def create(bounds: limits.Limits | None = None, state: Any = None) -> fastapi.Fa
         service.painting.close()
         await concurrency.run_in_threadpool(service.slow.close)
 
-    app = fastapi.FastAPI(
+    app = fastapi_offline.FastAPIOffline(  # Whose page about the routes fetches nothing from elsewhere.
         title="tfstyle",
         version=tfstyle.__version__,
         summary="Photos painted in the style of paintings",
         lifespan=lifespan,
-        docs_url=None,
         redoc_url=None,
     )
     app.state.service = service
@@ -186,7 +186,7 @@ def _add_errors(app: fastapi.FastAPI) -> None:
     @app.exception_handler(errors.InputError)
     async def refused(request: fastapi.Request, error: errors.InputError) -> responses.JSONResponse:
         del request
-        status = error.status if isinstance(error, limits.Refused) else 400
+        status = getattr(error, "status", 503 if isinstance(error, errors.ShortageError) else 400)
         after = getattr(error, "retry_after", None)
         headers = {"Retry-After": str(after)} if after else None
         return responses.JSONResponse({"error": str(error)}, status, headers)
@@ -331,12 +331,12 @@ def _add_jobs(app: fastapi.FastAPI, service: Service) -> None:
         return Job(**picture.described())
 
     @app.post("/v1/jobs/{name}/stop", tags=["jobs"], responses=_REFUSALS)
-    async def stop(name: str) -> Job:
+    def stop(name: str) -> Job:
         """Stops a picture after the present step; it can be gone on with."""
         return Job(**service.slow.stop(name).described())
 
     @app.post("/v1/jobs/{name}/continue", tags=["jobs"], responses=_REFUSALS)
-    async def go_on(name: str) -> Job:
+    def go_on(name: str) -> Job:
         """Goes on with a stopped picture."""
         return Job(**service.slow.go_on(name).described())
 

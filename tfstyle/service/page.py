@@ -14,7 +14,7 @@ from fastapi import concurrency
 from PIL import Image
 
 from tfstyle import color, errors, images, shipped, stylizer
-from tfstyle.service import api, pictures, slow
+from tfstyle.service import api, limits, pictures, slow
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Read on import: nothing is told to anybody.
 
@@ -59,6 +59,7 @@ def mount(app: fastapi.FastAPI, service: api.Service) -> fastapi.FastAPI:
                 _slow_tab(service)
             with gr.Tab("Camera", id="camera", elem_id="camera"):
                 _camera_tab(service)
+    _keep_addresses(app)
     blocks.queue(default_concurrency_limit=8, max_size=service.bounds.queue * 4)
     return gr.mount_gradio_app(
         app,
@@ -71,6 +72,14 @@ def mount(app: fastapi.FastAPI, service: api.Service) -> fastapi.FastAPI:
         theme=_theme(),
         css=_CSS,
     )
+
+
+def _keep_addresses(app: fastapi.FastAPI) -> None:
+    """Below ``/v1`` the service answers, also where nothing is; otherwise the page would."""
+
+    @app.api_route("/v1/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def nothing(rest: str) -> None:
+        raise limits.Refused(404, f"there is no such request as /v1/{rest[:100]}: /docs lists what there is")
 
 
 def _theme() -> Any:

@@ -14,8 +14,6 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-
 from tfstyle import checkpoints, errors, files, images, runtime, settings
 from tfstyle.service import limits
 
@@ -27,6 +25,8 @@ _WAITING, _RUNNING, _STOPPED, _DONE, _FAILED = "waiting", "running", "stopped", 
 _NUMBERS = ("step", "steps", "loss", "seconds", "remaining")
 # Of a slow picture, in seconds, where nothing better is known.
 _GUESS = 60
+# So often a picture is begun without coming as far as a checkpoint: it may be what ends the program.
+_ATTEMPTS = 3
 
 
 class SlowPicture:
@@ -38,12 +38,22 @@ class SlowPicture:
         progress: step, steps, loss, seconds, remaining; what else there is to say under ``error``.
         preview: the picture so far, a JPEG file; empty at first.
         version: rises with every change.
+        attempts: how often it was begun since it last came to a checkpoint.
+
+    Args:
+        folder: with ``request.json`` and what that needs.
+
+    Raises:
+        KeyError: that file is another program's.
+        ValueError: it is damaged.
     """
 
-    def __init__(self, folder: pathlib.Path, status: str = _WAITING) -> None:
-        self.folder, self.name, self.status = folder, folder.name, status
-        self.progress: dict[str, Any] = dict.fromkeys(_NUMBERS)
-        self.preview, self.version = b"", 0
+    def __init__(self, folder: pathlib.Path) -> None:
+        kept = json.loads((folder / "request.json").read_text())
+        self.folder, self.name, self.status = folder, folder.name, kept["status"]
+        self.progress: dict[str, Any] = dict.fromkeys(_NUMBERS) | kept.get("progress", {})
+        self.preview = self._shown.read_bytes() if self._shown.exists() else b""
+        self.version, self.attempts = 0, kept.get("attempts", 0)
         self.watchers, self.deserted_at = 0, math.inf
         self._stop = threading.Event()
 
@@ -51,6 +61,11 @@ class SlowPicture:
     def result(self) -> pathlib.Path:
         """The finished picture's file."""
         return self.folder / "result.png"
+
+    @property
+    def _shown(self) -> pathlib.Path:
+        """The preview's file, for restarts."""
+        return self.folder / "preview.jpg"
 
     def described(self) -> dict[str, Any]:
         """What there is to know, as JSON."""
@@ -66,13 +81,20 @@ class SlowPicture:
         self.version += 1
         self.status = status
         request = json.loads((self.folder / "request.json").read_text())
-        files.atomic_write(self.folder / "request.json", json.dumps({**request, "status": status}).encode())
+        request |= {"status": status, "progress": self.progress, "attempts": self.attempts}
+        files.atomic_write(self.folder / "request.json", json.dumps(request).encode())
+
+    def wait(self) -> None:
+        """Waits for its turn, whatever was asked before."""
+        self._stop.clear()
+        self.deserted_at = math.inf
+        self.change(_WAITING)
 
     def paint(self) -> None:
         """Paints from the start or the last checkpoint, to the end or until it is stopped."""
         from tfstyle import jobs  # noqa: PLC0415 - loads TensorFlow
 
-        self._stop.clear()
+        self.attempts += 1
         self.change(_RUNNING)
         request = json.loads((self.folder / "request.json").read_text())
         chosen = settings.Settings(**request["settings"])
@@ -89,13 +111,15 @@ class SlowPicture:
             stopping = self._stop.is_set() and iterate.step < iterate.steps
             if stopping or time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
                 checkpoints.save(self.result, job.recipe, run.state())
-                saved_at = time.monotonic()
+                saved_at, self.attempts = time.monotonic(), 0
+                files.atomic_write(self._shown, self.preview)
+                self.change(_STOPPED if stopping else _RUNNING)
             if stopping:
-                self.change(_STOPPED)
                 return
         images.save_image(self.result, iterate.image, alpha=photo.alpha, recipe=job.recipe)
         checkpoints.remove(self.result)
         self.preview = images.encode(iterate.image, ".jpg")
+        files.atomic_write(self._shown, self.preview)
         self.change(_DONE, remaining=0.0)
 
     def _show(self, iterate: Any) -> None:
@@ -144,7 +168,7 @@ class Slow:
             The picture, waiting.
 
         Raises:
-            Refused: too many are waiting.
+            Refused: too many are waiting, or the disk is full.
             InputError: a setting outside its range.
         """
         chosen = settings.Settings(**{"size": min(512, self._bounds.slow_side), **wishes})
@@ -153,17 +177,26 @@ class Slow:
         with self._lock:
             if self.count(_WAITING) >= self._bounds.slow_queue:
                 raise limits.Refused(429, f"too many pictures are waiting: try again in {_GUESS} s", _GUESS)
-            picture = SlowPicture(self._folder / secrets.token_urlsafe(16))
-            picture.folder.mkdir(parents=True)
-            (picture.folder / "photo").write_bytes(photo)
-            if isinstance(style, bytes):
-                (picture.folder / "painting").write_bytes(style)
-            request = {"style": style if isinstance(style, str) else "", "settings": dataclasses.asdict(chosen)}
-            files.atomic_write(picture.folder / "request.json", json.dumps({**request, "status": _WAITING}).encode())
+            own = isinstance(style, bytes)
+            request = {"style": "" if own else style, "settings": dataclasses.asdict(chosen), "status": _WAITING}
+            parts = {"photo": photo, **({"painting": style} if own else {}), "request.json": json.dumps(request).encode()}
+            picture = SlowPicture(self._written(parts))
             self._pictures[picture.name] = picture
             self._forget()
         self._queue.put(picture)
         return picture
+
+    def _written(self, parts: Mapping[str, Any]) -> pathlib.Path:
+        """A new picture's folder with its files."""
+        folder = self._folder / secrets.token_urlsafe(16)
+        try:
+            folder.mkdir(parents=True)
+            for name, data in parts.items():
+                files.atomic_write(folder / name, data)
+        except (OSError, errors.InputError) as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise limits.Refused(507, "the picture cannot be stored: the disk is full, or closed to writing") from error
+        return folder
 
     def get(self, name: str) -> SlowPicture:
         """A picture by its name.
@@ -187,8 +220,7 @@ class Slow:
                 raise limits.Refused(409, f"the picture is {picture.status}: only a stopped one can be gone on with")
             if self.count(_WAITING) >= self._bounds.slow_queue:
                 raise limits.Refused(429, f"too many pictures are waiting: try again in {_GUESS} s", _GUESS)
-            picture.deserted_at = math.inf
-            picture.change(_WAITING)
+            picture.wait()
         self._queue.put(picture)
         return picture
 
@@ -232,7 +264,7 @@ class Slow:
             worker.join()
         for picture in running:
             if picture.status == _STOPPED:
-                picture.change(_WAITING)
+                picture.wait()
         if self._temporary:
             self._temporary.cleanup()
 
@@ -257,11 +289,11 @@ class Slow:
         """Pictures of an earlier process; what was being painted waits again."""
         for request in sorted(self._folder.glob("*/request.json"), key=lambda path: path.stat().st_mtime):
             with contextlib.suppress(ValueError, KeyError):
-                status = json.loads(request.read_text())["status"]
-                picture = SlowPicture(request.parent, _WAITING if status == _RUNNING else status)
-                if status == _DONE and picture.result.exists():
-                    rgb = images.load_image(picture.result).rgb
-                    picture.preview = images.encode(np.rint(rgb).astype(np.uint8), ".jpg")
+                picture = SlowPicture(request.parent)
+                if picture.status == _RUNNING and picture.attempts < _ATTEMPTS:
+                    picture.wait()
+                elif picture.status == _RUNNING:
+                    self._fail(picture, f"the program ended {_ATTEMPTS} times while it painted this: try a smaller size")
                 yield picture
 
     def _forget(self) -> None:
