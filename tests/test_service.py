@@ -184,7 +184,6 @@ class TestRefusals:
     def test_wrong_method(self, client):
         refused(client.get("/v1/stylize"), 405)
 
-
     def test_a_machine_without_memory(self, client, monkeypatch):
         def short(*_):
             raise errors.ShortageError("too little memory")

@@ -33,7 +33,9 @@ _ALIVE_EVERY = 10.0
 _DECODERS = 2
 _KINDS = Literal["jpeg", "png", "webp"]
 _ERROR = {"description": "what is wrong, in one line", "content": {"application/json": {"example": {"error": "..."}}}}
-_REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503, 507), _ERROR)
+_REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys(
+    (400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503, 507), _ERROR
+)
 _UNPROCESSABLE = 422
 
 

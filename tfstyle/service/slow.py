@@ -179,7 +179,11 @@ class Slow:
                 raise limits.Refused(429, f"too many pictures are waiting: try again in {_GUESS} s", _GUESS)
             own = isinstance(style, bytes)
             request = {"style": "" if own else style, "settings": dataclasses.asdict(chosen), "status": _WAITING}
-            parts = {"photo": photo, **({"painting": style} if own else {}), "request.json": json.dumps(request).encode()}
+            parts = {
+                "photo": photo,
+                **({"painting": style} if own else {}),
+                "request.json": json.dumps(request).encode(),
+            }
             picture = SlowPicture(self._written(parts))
             self._pictures[picture.name] = picture
             self._forget()
@@ -293,7 +297,9 @@ class Slow:
                 if picture.status == _RUNNING and picture.attempts < _ATTEMPTS:
                     picture.wait()
                 elif picture.status == _RUNNING:
-                    self._fail(picture, f"the program ended {_ATTEMPTS} times while it painted this: try a smaller size")
+                    self._fail(
+                        picture, f"the program ended {_ATTEMPTS} times while it painted this: try a smaller size"
+                    )
                 yield picture
 
     def _forget(self) -> None:
