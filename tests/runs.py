@@ -70,10 +70,8 @@ def shaken(network: "keras.Model", seed: int = 0) -> "keras.Model":
 
 def small_body(blocks: "networks.Blocks", tensor: "keras.KerasTensor") -> "keras.KerasTensor":
     """In place of a network of `networks.NETWORKS`: one block of most kinds, traced in a moment."""
-    from tfstyle import layers
-
     tensor = blocks.normed(blocks.conv(tensor, 8, 5, stride=2))
     tensor = blocks.normed(blocks.conv(tensor, 16, 3, stride=2))
     tensor = blocks.residual(tensor, blocks.normed(blocks.conv(blocks.depthwise(tensor), 16, 1), rectify=False))
-    tensor = blocks.normed(blocks.conv(layers.NearestUpsampling()(tensor), 8, 3))
-    return blocks.colours(layers.NearestUpsampling()(tensor), 3)
+    tensor = blocks.normed(blocks.conv(blocks.interpolated(tensor), 8, 3))
+    return blocks.colours(blocks.interpolated(tensor), 3)

@@ -179,21 +179,6 @@ class TestInstanceNorm:
         assert [(weight.name, weight.shape) for weight in layer.trainable_weights] == [("gamma", (5,)), ("beta", (5,))]
 
 
-class TestNearestUpsampling:
-    @pytest.mark.parametrize("shape", SHAPES)
-    def test_repeats_every_pixel_in_a_square(self, shape):
-        image = random(*shape)
-        expected = np.repeat(np.repeat(image, 2, axis=1), 2, axis=2)
-        np.testing.assert_array_equal(layers.NearestUpsampling()(image), expected)
-        np.testing.assert_array_equal(at_unknown_size(layers.NearestUpsampling(), image), expected)
-
-    def test_keeps_the_number_format(self):
-        assert layers.NearestUpsampling(dtype="bfloat16")(random(1, 2, 2, 1)).dtype == tf.bfloat16
-
-    def test_is_saved(self):
-        assert layers.NearestUpsampling.from_config(layers.NearestUpsampling(name="up").get_config()).name == "up"
-
-
 class TestLinearUpsampling:
     @pytest.mark.parametrize("shape", SHAPES)
     def test_is_bilinear_resizing_of_the_mirrored_map(self, shape):
@@ -211,6 +196,15 @@ class TestLinearUpsampling:
         image[0, 2, 2] = 16
         share = np.array([0, 1, 3, 3, 1, 0])  # Quarters, along a row.
         np.testing.assert_allclose(layers.LinearUpsampling()(image)[0, :, :, 0], np.outer(share, share), atol=1e-5)
+
+    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+    def test_what_is_even_stays_even_to_the_bit(self, dtype):
+        """Whatever the number: normalisations after it take a difference in the last bit for detail of a flat map."""
+        image = np.broadcast_to(random(1, 1, 1, 999), (1, 4, 5, 999))
+        given = tf.cast(image, dtype)
+        painted = layers.LinearUpsampling(dtype=dtype)(given)
+        assert painted.shape == (1, 4, 6, 999)
+        np.testing.assert_array_equal(tf.cast(painted, "float32"), np.broadcast_to(given[:, :1, :1], painted.shape))
 
     def test_channels_stay_apart(self):
         image = random(1, 5, 6, 3)

@@ -52,6 +52,12 @@ def test_the_whole_range_can_be_painted():
         np.testing.assert_allclose(network(noise(8, 8)), level, atol=1e-3)
 
 
+def test_a_grey_photo_has_no_grid(network):
+    """Normalisation takes the last bits of a flat map for detail, if they are not all the same."""
+    painted = network(np.full((1, 128, 128, 3), 128, np.float32)).numpy()
+    assert np.ptp(painted, axis=(1, 2)).max() < 0.5
+
+
 def test_a_new_network_paints_grey():
     """Sigmoids have no gradient at their ends: training must start between them."""
     for name in networks.NETWORKS:

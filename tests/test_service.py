@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import io
 import json
+import pathlib
 import re
 import threading
 import time
@@ -18,7 +19,7 @@ from fastapi import testclient
 from PIL import Image
 
 from tfstyle import errors, files, stylizer
-from tfstyle.service import api, guard, limits, slow
+from tfstyle.service import api, guard, limits, painting, slow
 
 STYLE = "starry_night"
 
@@ -504,6 +505,16 @@ def test_a_picture_that_nobody_wants_is_not_painted(client, monkeypatch):
     assert (first[0, 0, 0], second.status, third[0, 0, 0]) == (0, 499, 2)
     assert seen == [0, 2]
     assert work.waiting == 0
+
+
+def test_two_threads_load_a_style_once(monkeypatch):
+    loaded = []
+    monkeypatch.setattr(stylizer, "Stylizer", lambda folder, **_: (time.sleep(0.1), loaded.append(folder), folder)[2])
+    folder = pathlib.Path("/nowhere")
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(painting._loaded, [folder, folder])) == [folder, folder]
+    assert loaded == [folder]
+    painting._kept.cache_clear()
 
 
 def test_openapi_names_every_route(client):

@@ -18,7 +18,6 @@ __all__ = [
     "LinearPhases",
     "LinearUpsampling",
     "MirrorPadding",
-    "NearestUpsampling",
     "PadToMultiple",
     "PhasesConv",
     "UpsampledConv",
@@ -139,14 +138,6 @@ class InstanceNorm(keras.layers.Layer):
         return {**super().get_config(), "epsilon": self.epsilon}
 
 
-class NearestUpsampling(keras.layers.Layer):
-    """Doubles height and width by repeating pixels."""
-
-    def call(self, inputs: Tensor) -> Tensor:
-        """``[B, H, W, C]`` to ``[B, 2 H, 2 W, C]``."""
-        return ops.depth_to_space(ops.concatenate([inputs] * 4, axis=-1), 2)
-
-
 class Interleave(keras.layers.Layer):
     """Puts the pixels of a map that is kept as phases in their places."""
 
@@ -158,20 +149,26 @@ class Interleave(keras.layers.Layer):
 class LinearPhases(keras.layers.Layer):
     """Doubles height and width by linear interpolation; the result is kept as phases.
 
-    Each pixel of a 2x2 block is 9/16 of its own pixel and 3/16, 3/16 and 1/16 of the three neighbours on its side: a
-    depthwise 2x2 convolution. The input needs a border of one pixel.
+    Rows first, then columns: 3/4 of a pixel and 1/4 of its neighbour on the pixel's side. In this order what is even
+    stays even to the last bit. A 2x2 kernel rounds differently in each phase; normalisations take that for detail of a
+    flat map and make a grid of it. The input needs a border of one pixel.
     """
 
     def call(self, inputs: Tensor) -> Tensor:
         """``[B, H + 2, W + 2, C]`` to ``[B, H, W, 4 C]``."""
-        near, far = np.array([0.25, 0.75], np.float32), np.array([0.75, 0.25], np.float32)
-        phases = []
-        for row, vertical in enumerate((near, far)):
-            for column, horizontal in enumerate((near, far)):
-                kernel = np.outer(vertical, horizontal)[..., None, None] * np.ones((1, 1, inputs.shape[-1], 1))
-                part = inputs[:, row : row - 1 or None, column : column - 1 or None]
-                phases.append(ops.depthwise_conv(part, ops.cast(kernel, inputs.dtype), padding="valid"))
-        return ops.concatenate(phases, axis=-1)
+        rows = _halfway(inputs, axis=1)
+        return ops.concatenate([phase for row in rows for phase in _halfway(row, axis=2)], axis=-1)
+
+
+def _halfway(inputs: Tensor, axis: int) -> list[Tensor]:
+    """Both phases of one axis, which becomes two pixels shorter."""
+    shape, channels = ((2, 1, 1, 1) if axis == 1 else (1, 2, 1, 1)), inputs.shape[-1]
+    phases = []
+    for first, weights in enumerate(((0.25, 0.75), (0.75, 0.25))):
+        part = inputs[:, first : first - 1 or None] if axis == 1 else inputs[:, :, first : first - 1 or None]
+        kernel = np.tile(np.reshape(np.array(weights, np.float32), shape), (1, 1, channels, 1))
+        phases.append(ops.depthwise_conv(part, ops.cast(kernel, inputs.dtype), padding="valid"))
+    return phases
 
 
 class LinearUpsampling(LinearPhases):

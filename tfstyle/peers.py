@@ -166,7 +166,7 @@ def _torch_network(torch: Any, kernels: Iterator[Any]) -> Any:
         before = filters
     layers += [Residual(before) for _ in range(_BLOCKS)]
     for filters in _UP:
-        layers += [nn.Upsample(scale_factor=2, mode="nearest"), normed(before, filters, 3), nn.ReLU()]
+        layers += [nn.Upsample(scale_factor=2, mode="bilinear"), normed(before, filters, 3), nn.ReLU()]
         before = filters
     return nn.Sequential(*layers, conv(before, 3, 9, bias=True))
 
@@ -226,7 +226,7 @@ class _Graph:
             change = self._node("Relu", self._normed(tensor, 3))
             tensor = self._node("Add", tensor, self._normed(change, 3))
         for _ in _UP:
-            tensor = self._node("Relu", self._normed(self._repeated(tensor), 3))
+            tensor = self._node("Relu", self._normed(self._interpolated(tensor), 3))
         return self._conv(tensor, _DOWN[0][1], 1, self._weight(), self._weight())
 
     def _normed(self, tensor: str, size: int, stride: int = 1) -> str:
@@ -239,8 +239,8 @@ class _Graph:
         padded = self._node("Pad", tensor, margins, mode="reflect")
         return self._node("Conv", padded, *weights, kernel_shape=[size] * 2, strides=[stride] * 2)
 
-    def _repeated(self, tensor: str) -> str:
-        how = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    def _interpolated(self, tensor: str) -> str:
+        how = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
         return self._node("Resize", tensor, "", self._constant([1.0, 1.0, 2.0, 2.0]), **how)
 
     def _weight(self) -> str:

@@ -33,14 +33,17 @@ class Recipe:
             network of the one before.
         painting: a stored style; its own name if empty.
         beginning: `COMMON`, another shipped style, or empty for random weights.
+        place: the style as which the common network begins; its own name if empty.
     """
 
     stages: tuple[str, ...]
     painting: str = ""
     beginning: str = COMMON
+    place: str = ""
 
 
 _FIRST = "--steps 400 --learning-rate 2e-3 --features vgg19"
+_MORE = "--strength 0.4 --steps 1500 --crop 192 --learning-rate 4e-3 --features vgg19"
 PAINTINGS = (
     "starry_night",
     "great_wave",
@@ -186,7 +189,7 @@ def _beginning(recipe: Recipe, folder: pathlib.Path) -> pathlib.Path | None:
         return _FOLDER / recipe.beginning if recipe.beginning else None
     result = folder / "training" / "beginning"
     if not result.exists():  # A resumed training is to find the same file.
-        place = PAINTINGS.index(folder.name)
+        place = PAINTINGS.index(recipe.place or folder.name)
         beginning.extract(beginning.FILE, place, len(PAINTINGS), result / stylizer.WEIGHTS)
     return result
 

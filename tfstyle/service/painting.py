@@ -6,6 +6,7 @@ import contextlib
 import functools
 import math
 import pathlib
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -20,6 +21,7 @@ __all__ = ["Painting"]
 _AT_ONCE = 2
 # Of how long a picture takes, a running mean: so much of it is the newest one's.
 _NEWEST = 0.1
+_LOADING = threading.Lock()
 
 
 class Painting:
@@ -110,6 +112,11 @@ async def _unless(painted: asyncio.Future, gone: Callable[[], Awaitable[None]] |
         watcher.cancel()
 
 
-@functools.cache
 def _loaded(folder: pathlib.Path) -> stylizer.Stylizer:
+    with _LOADING:  # Two threads would load the same network twice.
+        return _kept(folder)
+
+
+@functools.cache
+def _kept(folder: pathlib.Path) -> stylizer.Stylizer:
     return stylizer.Stylizer(folder, engine="savedmodel")
