@@ -141,6 +141,10 @@ class TestVisit:
         panel.get_by_text("Record").click(timeout=SOON)
         panel.get_by_text(re.compile(r"\d+ ms, \d+ frames a second")).wait_for(timeout=SOON)
 
+    def test_the_page_about_the_service(self, page, address):
+        page.goto(f"{address}docs")
+        page.get_by_text("Paint a photo").first.wait_for(timeout=SOON)
+
     @pytest.mark.parametrize("kind", ["broken", "bomb"])
     def test_what_cannot_be_painted_is_told(self, page, tmp_path, kind):
         path = tmp_path / "photo.png"

@@ -46,7 +46,9 @@ def run(arguments: argparse.Namespace) -> None:
         )
 
     first = [("photo", photo.rgb), *fast]
-    gallery.complete([entry(name) for name in names], arguments.output, first=first, resume=arguments.resume)
+    slow = {shipped.load_all()[name].title: name for name in reversed(names)}  # Some paintings have two networks.
+    entries = [entry(name) for name in names if name in slow.values()]
+    gallery.complete(entries, arguments.output, first=first, resume=arguments.resume)
 
 
 def _photo(size: int) -> images.Photo:

@@ -177,10 +177,10 @@ def create(bounds: limits.Limits | None = None, state: Any = None) -> fastapi.Fa
     )
     app.state.service = service
     _add_errors(app)
-    _add_metrics(app, service)
     _add_photos(app, service)
     _add_jobs(app, service)
     _add_views(app, service)
+    _add_metrics(app, service)
     return app
 
 
@@ -236,20 +236,22 @@ class _Measured:
 def _add_metrics(app: fastapi.FastAPI, service: Service) -> None:
     app.add_middleware(_Measured, service=service)
 
-    @app.get("/metrics", response_class=responses.PlainTextResponse, tags=["operation"])
+    @app.get(
+        "/metrics", summary="Numbers for Prometheus", response_class=responses.PlainTextResponse, tags=["operation"]
+    )
     async def metrics() -> fastapi.Response:
         """Numbers for Prometheus."""
         text = prometheus_client.generate_latest(service.registry)
         return fastapi.Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
-    @app.get("/healthz", tags=["operation"])
+    @app.get("/healthz", summary="Whether it is alive", tags=["operation"])
     async def healthz() -> dict[str, str]:
         """Whether the service is alive."""
         return {"status": "ok", "version": tfstyle.__version__}
 
 
 def _add_photos(app: fastapi.FastAPI, service: Service) -> None:
-    @app.get("/v1/styles", tags=["photos"])
+    @app.get("/v1/styles", summary="The styles", tags=["photos"])
     async def styles() -> list[dict[str, str]]:
         """Paintings with a trained network."""
         stored = shipped.load_all()
@@ -267,6 +269,7 @@ def _add_photos(app: fastapi.FastAPI, service: Service) -> None:
 
     @app.post(
         "/v1/stylize",
+        summary="Paint a photo",
         tags=["photos"],
         responses={
             200: {"model": Painted, "content": {"image/jpeg": {}, "image/png": {}, "image/webp": {}}},
@@ -312,7 +315,7 @@ async def _upload(request: fastapi.Request) -> tuple[bytes, Wishes, bool]:
 
 
 def _add_jobs(app: fastapi.FastAPI, service: Service) -> None:
-    @app.post("/v1/jobs", status_code=202, tags=["jobs"], responses=_REFUSALS)
+    @app.post("/v1/jobs", summary="Begin a slow picture", status_code=202, tags=["jobs"], responses=_REFUSALS)
     async def start(
         image: Annotated[fastapi.UploadFile, fastapi.File(description="the photo")],
         style: Annotated[str, fastapi.Form(description="a name that tfstyle styles lists", max_length=100)] = "",
@@ -332,24 +335,30 @@ def _add_jobs(app: fastapi.FastAPI, service: Service) -> None:
         picture = await concurrency.run_in_threadpool(service.slow.add, photo, own or style, wishes)
         return Job(**picture.described())
 
-    @app.post("/v1/jobs/{name}/stop", tags=["jobs"], responses=_REFUSALS)
+    @app.post("/v1/jobs/{name}/stop", summary="Stop it", tags=["jobs"], responses=_REFUSALS)
     def stop(name: str) -> Job:
         """Stops a picture after the present step; it can be gone on with."""
         return Job(**service.slow.stop(name).described())
 
-    @app.post("/v1/jobs/{name}/continue", tags=["jobs"], responses=_REFUSALS)
+    @app.post("/v1/jobs/{name}/continue", summary="Go on with it", tags=["jobs"], responses=_REFUSALS)
     def go_on(name: str) -> Job:
         """Goes on with a stopped picture."""
         return Job(**service.slow.go_on(name).described())
 
 
 def _add_views(app: fastapi.FastAPI, service: Service) -> None:
-    @app.get("/v1/jobs/{name}", tags=["jobs"], responses=_REFUSALS)
+    @app.get("/v1/jobs/{name}", summary="How far it is", tags=["jobs"], responses=_REFUSALS)
     async def described(name: str) -> Job:
         """How far a picture is."""
         return Job(**service.slow.get(name).described())
 
-    @app.get("/v1/jobs/{name}/events", tags=["jobs"], response_class=responses.StreamingResponse, responses=_REFUSALS)
+    @app.get(
+        "/v1/jobs/{name}/events",
+        summary="Follow it",
+        tags=["jobs"],
+        response_class=responses.StreamingResponse,
+        responses=_REFUSALS,
+    )
     async def events(name: str) -> responses.StreamingResponse:
         """Server-sent events, at most four a second; when nobody listens any more, the picture is stopped."""
         stream = _events(service, service.slow.get(name))
@@ -357,7 +366,13 @@ def _add_views(app: fastapi.FastAPI, service: Service) -> None:
             stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
         )
 
-    @app.get("/v1/jobs/{name}/picture", tags=["jobs"], response_class=responses.Response, responses=_REFUSALS)
+    @app.get(
+        "/v1/jobs/{name}/picture",
+        summary="The picture itself",
+        tags=["jobs"],
+        response_class=responses.Response,
+        responses=_REFUSALS,
+    )
     async def picture(name: str) -> fastapi.Response:
         """The picture so far (JPEG), or the finished one (PNG)."""
         found = service.slow.get(name)

@@ -92,11 +92,15 @@ def _theme() -> Any:
 def _strip(more: str = "") -> tuple[list[str], Any]:
     """Names of the styles, and their pictures to choose from."""
     trained, stored = stylizer.trained(), shipped.load_all()
-    entries = [(str(folder / "preview.jpg"), stored[name].title) for name, folder in trained.items()]
+    labels: list[str] = []
+    for name in trained:  # A painting's second network is the large one.
+        title = stored[name].title
+        labels.append(f"{title}, large" if title in labels else title)
+    entries = [(str(folder / "preview.jpg"), label) for folder, label in zip(trained.values(), labels, strict=True)]
     gallery = gr.Gallery(
         entries,
         label="Style",
-        columns=4,
+        columns=5,
         height="auto",
         allow_preview=False,
         selected_index=0,
@@ -275,7 +279,10 @@ def _chooser(names: list[str]) -> Any:
 
 
 def _titles() -> list[tuple[str, str]]:
-    return [(f"{style.title} ({style.artist})", style.name) for style in shipped.load_all().values()]
+    titles: dict[str, str] = {}
+    for style in shipped.load_all().values():  # The slow path needs no network: each painting once.
+        titles.setdefault(f"{style.title} ({style.artist})", style.name)
+    return list(titles.items())
 
 
 async def _developed(service: api.Service, picture: slow.SlowPicture) -> AsyncIterator[tuple[Any, str, str]]:
