@@ -244,6 +244,38 @@ class TestLinearPhases:
         np.testing.assert_array_equal(in_their_places(phases), layers.LinearUpsampling()(padded))
 
 
+class TestGridFilter:
+    def test_takes_out_what_repeats_every_four_pixels(self):
+        """A grid on a picture that is bright on one side: the grid goes, but for the border, and the slope stays."""
+        tile = np.random.default_rng(4).normal(size=(4, 4))
+        grid = np.tile(5 * (tile - tile.mean()), (40, 40))[None, ..., None].astype(np.float32)
+        slope = np.linspace(50, 200, 160, dtype=np.float32)[None, None, :, None] * np.ones((1, 160, 1, 1), np.float32)
+        filtered = layers.GridFilter(9)(slope + grid).numpy()
+        np.testing.assert_allclose(filtered[:, 24:-24, 24:-24], slope[:, 24:-24, 24:-24], atol=0.1)
+        assert np.abs(filtered - slope).max() < np.abs(grid).max()
+
+    def test_leaves_other_detail(self):
+        """Waves of period 5 and 11; and noise, of whose power one part in fifty counts as grid."""
+        rows, columns = np.mgrid[:160, :160]
+        waves = (np.sin(2 * np.pi * rows / 5) + np.sin(2 * np.pi * columns / 11))[None, ..., None].astype(np.float32)
+        filtered = layers.GridFilter(9)(waves).numpy()
+        np.testing.assert_allclose(filtered[:, 24:-24, 24:-24], waves[:, 24:-24, 24:-24], atol=0.1)
+        noise = random(1, 160, 160, 1)
+        taken = layers.GridFilter(9)(noise).numpy() - noise
+        assert np.var(taken) < np.var(noise) / 50
+
+    @pytest.mark.parametrize("shape", [(1, 4, 4, 3), (2, 8, 4, 1), (1, 64, 12, 2)])
+    def test_is_gentle_to_small_pictures(self, shape):
+        picture = random(*shape)
+        filtered = at_unknown_size(layers.GridFilter(9), picture)
+        assert filtered.shape == shape
+        assert np.abs(filtered - picture).max() < 0.25 * np.ptp(picture)
+        np.testing.assert_array_equal(layers.GridFilter(9)(np.full(shape, 7, np.float32)), np.full(shape, 7))
+
+    def test_is_saved_with_its_size(self):
+        assert layers.GridFilter.from_config(layers.GridFilter(5).get_config()).blocks == 5
+
+
 class TestPhasesConv:
     @pytest.mark.parametrize("shape", SHAPES)
     def test_is_the_convolution_of_the_mirrored_large_map(self, shape):

@@ -13,6 +13,7 @@ from keras import ops
 
 __all__ = [
     "Crop",
+    "GridFilter",
     "InstanceNorm",
     "Interleave",
     "LinearPhases",
@@ -177,6 +178,41 @@ class LinearUpsampling(LinearPhases):
     def call(self, inputs: Tensor) -> Tensor:
         """``[B, H + 2, W + 2, C]`` to ``[B, 2 H, 2 W, C]``."""
         return ops.depth_to_space(super().call(inputs), 2)
+
+
+class GridFilter(keras.layers.Layer):
+    """Takes out what repeats every four pixels: the grid that upsampling twice leaves.
+
+    Detail (what linear interpolation between the means of 4x4 blocks does not have) is averaged over many blocks, each
+    of a block's pixels by itself. What is left of it then is the same in all of them, a grid, and is subtracted. Beyond
+    the borders it counts as 0, so that little is taken from pictures of few blocks. Measured on johnson's Scream, 13
+    photos: 8.3 dB of grid become 1.1 with 17 blocks each way, 0.3 with 13, 2.2 with 21.
+
+    Args:
+        blocks: to average over, each way; the farther ones count less.
+    """
+
+    def __init__(self, blocks: int = 17, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.blocks = blocks
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """``[B, H, W, C]`` to the same shape; sides are multiples of four."""
+        enlarge, border = LinearUpsampling(dtype=self.dtype_policy), MirrorPadding(1, dtype=self.dtype_policy)
+        smooth = ops.average_pool(inputs, 4)
+        for _ in range(2):
+            smooth = enlarge(border(smooth))
+        grid = ops.space_to_depth(inputs - smooth, 4)
+        beyond = (self.blocks // 2, self.blocks // 2)
+        grid = ops.pad(grid, ((0, 0), beyond, beyond, (0, 0)))
+        half = self.blocks // 2 + 1
+        for window in 2 * ((half, 1), (1, half)):  # Twice half as far: once leaves ripples of other waves.
+            grid = ops.average_pool(grid, window, strides=1)
+        return inputs - ops.depth_to_space(grid, 4)
+
+    def get_config(self) -> dict:
+        """The layer's settings, for saving."""
+        return {**super().get_config(), "blocks": self.blocks}
 
 
 class _ConvToPhases(keras.layers.Layer):

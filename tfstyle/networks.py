@@ -85,6 +85,10 @@ class Blocks:
         fine = layers.PhasesConv(3, **options)(fine)
         return self._bounded(layers.Interleave(dtype=self._dtype)(self.residual(coarse, fine)))
 
+    def without_grid(self, picture: Tensor) -> Tensor:
+        """A picture, 0..255, without what repeats every four pixels."""
+        return keras.layers.ReLU(255.0, dtype="float32")(layers.GridFilter(dtype="float32")(picture))
+
     @staticmethod
     def _small() -> keras.Initializer:
         return keras.initializers.RandomNormal(stddev=0.01)
@@ -101,8 +105,8 @@ class Blocks:
 def _johnson(blocks: Blocks, tensor: Tensor) -> Tensor:
     """Johnson 2016, supplementary table 1, 1.68 M weights.
 
-    With mirrored borders within the residual blocks as well, and interpolation in place of transposed convolutions:
-    repetition leaves 9 to 11 dB of grid even after a long training (measured: docs/realtime.md).
+    With mirrored borders within the residual blocks as well, and interpolation in place of transposed convolutions.
+    Whatever the training, alternate rows differ by half a grey level, which a filter takes out (docs/realtime.md).
     """
     tensor = blocks.normed(blocks.conv(tensor, 32, 9))
     tensor = blocks.normed(blocks.conv(tensor, 64, 3, stride=2))
@@ -112,7 +116,7 @@ def _johnson(blocks: Blocks, tensor: Tensor) -> Tensor:
         tensor = blocks.residual(tensor, blocks.normed(blocks.conv(change, 128, 3), rectify=False))
     for filters in (64, 32):
         tensor = blocks.normed(blocks.conv(blocks.interpolated(tensor), filters, 3))
-    return blocks.colours(tensor, 9)
+    return blocks.without_grid(blocks.colours(tensor, 9))
 
 
 def _realtime(blocks: Blocks, tensor: Tensor) -> Tensor:
