@@ -276,6 +276,18 @@ class TestGridFilter:
         assert layers.GridFilter.from_config(layers.GridFilter(5).get_config()).blocks == 5
 
 
+class TestRestrained:
+    def test_passes_on_and_adds_the_mean_square(self):
+        layer, numbers = layers.Restrained(0.5), random(2, 3, 4, 3)
+        np.testing.assert_array_equal(layer(numbers), numbers)
+        assert [float(loss) for loss in layer.losses] == [pytest.approx(0.5 * np.mean(numbers**2), rel=1e-5)]
+        layer(numbers)
+        assert len(layer.losses) == 1
+
+    def test_is_saved_with_its_weight(self):
+        assert layers.Restrained.from_config(layers.Restrained(0.3).get_config()).weight == 0.3
+
+
 class TestPhasesConv:
     @pytest.mark.parametrize("shape", SHAPES)
     def test_is_the_convolution_of_the_mirrored_large_map(self, shape):

@@ -75,7 +75,7 @@ class TestSeveral:
         together, crossed = loss(beginning.Several(paintings), batch), loss(beginning.Several(paintings[::-1]), batch)
         expected = {name: (alone[0][name] + alone[1][name]) / 2 for name in alone[0]}
         assert together == pytest.approx(expected, rel=1e-4)
-        assert crossed["style"] != pytest.approx(expected["style"], rel=1e-2)
+        assert crossed["style"] != pytest.approx(expected["style"], rel=1e-3)
 
 
 def test_what_is_taken_out_paints_like_the_joint_network(file, tmp_path):

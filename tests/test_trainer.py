@@ -68,12 +68,21 @@ def expected_parts(made, model, objective, grams, batch):
     return sums
 
 
+def own_loss(network, batch):
+    """What the network itself adds."""
+    network(batch)
+    (value,) = network.losses
+    return float(value)
+
+
 class TestLoss:
     def test_is_the_perceptual_loss_of_each_picture(self, train, model, grams, batch):
         made = train()
         expected = expected_parts(made, model, OBJECTIVE, grams, batch)
+        own = own_loss(made.network, batch)
+        assert own > 2e-4 * sum(expected.values())
         found = made.train_on_batch(batch, return_dict=True)
-        assert found.pop("loss") == pytest.approx(sum(expected.values()), rel=1e-4)
+        assert found.pop("loss") == pytest.approx(sum(expected.values()) + own, rel=1e-4)
         assert found == pytest.approx(expected, rel=1e-4)
 
     @pytest.mark.parametrize(
@@ -88,8 +97,9 @@ class TestLoss:
     def test_with_parts_left_out(self, train, model, grams, batch, *, objective):
         made = train(objective)
         expected = expected_parts(made, model, objective, grams, batch)
+        own = own_loss(made.network, batch)
         found = made.train_on_batch(batch, return_dict=True)
-        assert found.pop("loss") == pytest.approx(sum(expected.values()), rel=1e-4)
+        assert found.pop("loss") == pytest.approx(sum(expected.values()) + own, rel=1e-4)
         assert found == pytest.approx(expected, rel=1e-4)
 
     def test_a_grid_counts_where_a_whole_tile_is_seen(self, train, model, grams):
@@ -105,7 +115,7 @@ class TestLoss:
             targets = perceptual.content_targets(model, batch, list(OBJECTIVE.content))
             loss = perceptual.PerceptualLoss(model, OBJECTIVE, targets, grams)
             painted = other.network(batch)
-            value = loss.total(loss.terms(painted)) + GRID * losses.grid(painted)
+            value = loss.total(loss.terms(painted)) + GRID * losses.grid(painted) + other.network.losses[0]
         variables = other.network.trainable_variables
         gradients = tape.gradient(value, [variable.value for variable in variables])
         made.train_on_batch(batch)

@@ -21,6 +21,7 @@ __all__ = [
     "MirrorPadding",
     "PadToMultiple",
     "PhasesConv",
+    "Restrained",
     "UpsampledConv",
 ]
 
@@ -213,6 +214,31 @@ class GridFilter(keras.layers.Layer):
     def get_config(self) -> dict:
         """The layer's settings, for saving."""
         return {**super().get_config(), "blocks": self.blocks}
+
+
+class Restrained(keras.layers.Layer):
+    """Passes numbers on and adds their mean square, weighted, to the network's own losses.
+
+    For what a bounding function follows, where there is no gradient any more at the ends. Without it johnson makes
+    numbers of several hundred in few dark places: black holes in the picture, by which it changes what its own
+    normalisations measure.
+
+    Args:
+        weight: of the mean square.
+    """
+
+    def __init__(self, weight: float = 1e-3, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.weight = weight
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """The same, of any shape."""
+        self.add_loss(self.weight * ops.mean(ops.square(ops.cast(inputs, "float32"))))
+        return inputs
+
+    def get_config(self) -> dict:
+        """The layer's settings, for saving."""
+        return {**super().get_config(), "weight": self.weight}
 
 
 class _ConvToPhases(keras.layers.Layer):

@@ -94,8 +94,9 @@ class Blocks:
         return keras.initializers.RandomNormal(stddev=0.01)
 
     def _bounded(self, tensor: Tensor) -> Tensor:
+        logits = layers.Restrained(dtype="float32")(tensor)
         return keras.layers.Rescaling(255.0, dtype="float32")(
-            keras.layers.Activation("sigmoid", dtype="float32")(tensor)
+            keras.layers.Activation("sigmoid", dtype="float32")(logits)
         )
 
     def _padded(self, tensor: Tensor, size: int) -> Tensor:

@@ -86,7 +86,7 @@ class StyleTrainer(keras.Model):
         for part in self._parts:
             of_kind = [value for name, value in weighted.items() if name.startswith(part.name)]
             part.update_state(ops.cast(sum(of_kind), "float32"))
-        return sum(weighted.values()) / self._replicas()
+        return (sum(weighted.values()) + sum(self.losses)) / self._replicas()  # The network's own, last.
 
     def _replicas(self) -> int:
         strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's backend has one, others divide themselves.
