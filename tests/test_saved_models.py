@@ -17,8 +17,13 @@ def photo(picture, size=256):
     return np.rint(images.resize(whole, *images.fit_size(*whole.size, size)).rgb).astype(np.uint8)
 
 
-def test_there_are_some():
-    assert "starry_night" in stylizer.trained()
+def network(name):
+    return json.loads((stylizer.trained()[name] / "card.json").read_text())["settings"]["network"]
+
+
+def test_there_are_eight_small_and_two_large():
+    networks = [network(name) for name in stylizer.trained()]
+    assert (networks.count("realtime"), networks.count("johnson")) == (8, 2)
 
 
 @ANY_STYLE
@@ -28,11 +33,13 @@ def test_folder_is_whole(name):
         assert (folder / file).stat().st_size > 0
     assert name in shipped.load_all()
     assert shipped.load_all()[name].title in (folder / "README.md").read_text()
-    assert json.loads((folder / "card.json").read_text())["train"] == name
+    painting = shipped.load_all()[json.loads((folder / "card.json").read_text())["train"]]
+    assert painting.title == shipped.load_all()[name].title
 
 
-def test_all_together_are_small():
-    files = [file for folder in stylizer.trained().values() for file in folder.rglob("*") if file.is_file()]
+def test_the_small_ones_are_small_together():
+    folders = [folder for name, folder in stylizer.trained().items() if network(name) == "realtime"]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 40e6
 
 

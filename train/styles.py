@@ -42,8 +42,6 @@ class Recipe:
     place: str = ""
 
 
-_FIRST = "--steps 400 --learning-rate 2e-3 --features vgg19"
-_MORE = "--strength 0.4 --steps 1500 --crop 192 --learning-rate 4e-3 --features vgg19"
 PAINTINGS = (
     "starry_night",
     "great_wave",
@@ -56,7 +54,43 @@ PAINTINGS = (
 )
 """What the common network has learned, in this order."""
 
-STYLES = {name: Recipe((_FIRST,)) for name in PAINTINGS}
+_FIRST = "--steps 400 --learning-rate 2e-3 --features vgg19"
+
+
+def _more(steps: int, rate: str = "4e-3", options: str = "") -> str:
+    return f"--strength 0.4 --steps {steps} --crop 192 --learning-rate {rate} --features vgg19 {options}".rstrip()
+
+
+_JOHNSON = "--network johnson --crop 192"
+STYLES = {
+    "starry_night": Recipe((_FIRST, _more(1500), _more(600, "2e-3"))),
+    "great_wave": Recipe((_FIRST, _more(800))),
+    "scream": Recipe((_FIRST,)),
+    "udnie": Recipe((_FIRST, _more(800))),
+    "composition_vii": Recipe((_FIRST, _more(800))),
+    "shipwreck": Recipe((_FIRST,)),
+    "wheat_field": Recipe((_FIRST, _more(800))),
+    "portrait": Recipe((_more(1200),), place="woman_with_a_hat"),
+    "scream_johnson": Recipe(
+        (
+            f"{_JOHNSON} --steps 2400 --finish 0.35",
+            f"{_JOHNSON} --steps 500 --learning-rate 2e-3 --features vgg19",
+            f"{_JOHNSON} --steps 450 --learning-rate 4e-3 --features vgg19 --grid-weight 30000",
+            _more(500, "3e-3", "--network johnson"),
+        ),
+        painting="scream",
+        beginning="",
+    ),
+    "shipwreck_johnson": Recipe(
+        (
+            f"{_JOHNSON} --steps 1200 --learning-rate 4e-3 --finish 0.6",
+            f"{_JOHNSON} --steps 500 --learning-rate 2e-3 --features vgg19 --grid-weight 30000",
+            _more(800, options="--network johnson"),
+        ),
+        painting="shipwreck",
+        beginning="scream_johnson",
+    ),
+}
 
 
 def card(folder: pathlib.Path) -> str:
@@ -112,7 +146,7 @@ On a flat grey picture the grid is {scored["flat checkerboard"]:.1f} dB.
 def _beginning_of(recipe: Recipe) -> str:
     if recipe.beginning in STYLES:
         return f"the network of [{recipe.beginning}](../{recipe.beginning})"
-    return recipe.beginning or "random weights"
+    return f"{COMMON}, as {recipe.place}" if recipe.place else recipe.beginning or "random weights"
 
 
 def _stage(made: Mapping[str, Any]) -> str:
