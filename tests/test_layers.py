@@ -277,15 +277,16 @@ class TestGridFilter:
 
 
 class TestRestrained:
-    def test_passes_on_and_adds_the_mean_square(self):
-        layer, numbers = layers.Restrained(0.5), random(2, 3, 4, 3)
+    def test_passes_on_and_adds_the_mean_square_of_what_is_beyond(self):
+        layer, numbers = layers.Restrained(3, weight=0.5), np.array([[-5, 0, 1], [2.9, 3.5, 4]], np.float32)
         np.testing.assert_array_equal(layer(numbers), numbers)
-        assert [float(loss) for loss in layer.losses] == [pytest.approx(0.5 * np.mean(numbers**2), rel=1e-5)]
+        assert [float(loss) for loss in layer.losses] == [pytest.approx(0.5 * (4 + 0.25 + 1) / 6)]
         layer(numbers)
         assert len(layer.losses) == 1
 
-    def test_is_saved_with_its_weight(self):
-        assert layers.Restrained.from_config(layers.Restrained(0.3).get_config()).weight == 0.3
+    def test_is_saved_with_its_settings(self):
+        copy = layers.Restrained.from_config(layers.Restrained(2, weight=0.3).get_config())
+        assert (copy.limit, copy.weight) == (2, 0.3)
 
 
 class TestPhasesConv:

@@ -78,9 +78,10 @@ def own_loss(network, batch):
 class TestLoss:
     def test_is_the_perceptual_loss_of_each_picture(self, train, model, grams, batch):
         made = train()
+        made.network.variables[-1].assign(np.full(3, 6.0))  # So bright that the network restrains itself.
         expected = expected_parts(made, model, OBJECTIVE, grams, batch)
         own = own_loss(made.network, batch)
-        assert own > 2e-4 * sum(expected.values())
+        assert own > 1e-3 * sum(expected.values())
         found = made.train_on_batch(batch, return_dict=True)
         assert found.pop("loss") == pytest.approx(sum(expected.values()) + own, rel=1e-4)
         assert found == pytest.approx(expected, rel=1e-4)

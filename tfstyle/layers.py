@@ -217,28 +217,30 @@ class GridFilter(keras.layers.Layer):
 
 
 class Restrained(keras.layers.Layer):
-    """Passes numbers on and adds their mean square, weighted, to the network's own losses.
+    """Passes numbers on; what goes beyond a limit is added, squared, to the network's own losses.
 
-    For what a bounding function follows, where there is no gradient any more at the ends. Without it johnson makes
-    numbers of several hundred in few dark places: black holes in the picture, by which it changes what its own
-    normalisations measure.
+    For what a bounding function follows, which has no gradient any more at its ends. Without it johnson makes numbers of
+    several hundred in few dark places, by which it changes what its own normalisations measure: black holes in the
+    picture (measured: The Shipwreck, down to -755).
 
     Args:
-        weight: of the mean square.
+        limit: of the numbers' size. A sigmoid's output is 2 % from its end at 4.
+        weight: of the mean square of what is beyond.
     """
 
-    def __init__(self, weight: float = 1e-3, **keywords: Any) -> None:
+    def __init__(self, limit: float = 4.0, weight: float = 1e-2, **keywords: Any) -> None:
         super().__init__(**keywords)
-        self.weight = weight
+        self.limit, self.weight = limit, weight
 
     def call(self, inputs: Tensor) -> Tensor:
         """The same, of any shape."""
-        self.add_loss(self.weight * ops.mean(ops.square(ops.cast(inputs, "float32"))))
+        beyond = ops.relu(ops.abs(ops.cast(inputs, "float32")) - self.limit)
+        self.add_loss(self.weight * ops.mean(ops.square(beyond)))
         return inputs
 
     def get_config(self) -> dict:
         """The layer's settings, for saving."""
-        return {**super().get_config(), "weight": self.weight}
+        return {**super().get_config(), "limit": self.limit, "weight": self.weight}
 
 
 class _ConvToPhases(keras.layers.Layer):
