@@ -219,8 +219,8 @@ class GridFilter(keras.layers.Layer):
 class Restrained(keras.layers.Layer):
     """Passes numbers on; what goes beyond a limit is added, squared, to the network's own losses.
 
-    For what a bounding function follows, which has no gradient any more at its ends. Without it johnson makes numbers of
-    several hundred in few dark places, by which it changes what its own normalisations measure: black holes in the
+    For what a bounding function follows, which has no gradient any more at its ends. Without it johnson makes numbers
+    of several hundred in few dark places, by which it changes what its own normalisations measure: black holes in the
     picture (measured: The Shipwreck, down to -755).
 
     Args:
