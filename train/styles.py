@@ -67,9 +67,9 @@ STYLES = {
     "great_wave": Recipe((_FIRST, _more(800))),
     "scream": Recipe((_FIRST,)),
     "udnie": Recipe((_FIRST, _more(800))),
-    "composition_vii": Recipe((_FIRST, _more(800))),
+    "composition_vii": Recipe((_FIRST,)),
     "shipwreck": Recipe((_FIRST,)),
-    "wheat_field": Recipe((_FIRST, _more(800))),
+    "wheat_field": Recipe((_FIRST,)),
     "portrait": Recipe((_more(1200),), place="woman_with_a_hat"),
     "scream_johnson": Recipe(
         (
@@ -86,6 +86,8 @@ STYLES = {
             f"{_JOHNSON} --steps 1200 --learning-rate 4e-3 --finish 0.6",
             f"{_JOHNSON} --steps 500 --learning-rate 2e-3 --features vgg19 --grid-weight 30000",
             _more(800, options="--network johnson"),
+            _more(300, "3e-3", "--network johnson"),
+            _more(300, "3e-3", "--network johnson"),
         ),
         painting="shipwreck",
         beginning="scream_johnson",

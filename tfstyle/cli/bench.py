@@ -5,7 +5,8 @@ a drift of the machine's speed meets all of them; a short pause before every tur
 to sleep. All of them run on the processor, with random weights, which change no time.
 
 All paint the same photo, with the same weights: how much a picture differs from that of our SavedModel in float32 tells
-what a number format costs. The peers' differ at the borders, where they mirror without the edge row.
+what a number format costs. The peers' differ at the borders, where they mirror without the edge row, and have no filter
+against grids.
 """
 
 import argparse
