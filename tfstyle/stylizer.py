@@ -24,9 +24,9 @@ RUNTIMES = ("auto", "litert", "savedmodel")
 _MANY = 40
 # Sides must be multiples of it; the same as `networks.MULTIPLE`, which would load Keras.
 _MULTIPLE = 4
-# Measured rise of the process's peak, in bytes per pixel of the photo, with LiteRT: 365 for realtime, 2608 for johnson,
-# which is told by its file. (SavedModels in bfloat16: 111 and 411.)
-_BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_LARGE, _LARGE = 400, 2700, 2e6
+# Measured rise of the process's peak, in bytes per pixel of the photo, with LiteRT: 559 for realtime, 2528 for johnson,
+# which is told by its file. (SavedModels in bfloat16: 159 and 464.)
+_BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_LARGE, _LARGE = 600, 2700, 2e6
 
 
 def trained() -> dict[str, pathlib.Path]:
