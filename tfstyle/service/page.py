@@ -95,7 +95,7 @@ def _strip(more: str = "") -> tuple[list[str], Any]:
     labels: list[str] = []
     for name in trained:  # A painting's second network is the large one.
         title = stored[name].title
-        labels.append(f"{title}, large" if title in labels else title)
+        labels.append(f"large: {title}" if title in labels else title)
     entries = [(str(folder / "preview.jpg"), label) for folder, label in zip(trained.values(), labels, strict=True)]
     gallery = gr.Gallery(
         entries,
