@@ -19,7 +19,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     trained = stylizer.trained()
     picture = table.Column("trained network's picture", overflow="fold")  # A path is of use only if it is whole.
-    listing = table.Table("name", "painting", "artist", "year", picture, box=None)
+    name = table.Column("name", no_wrap=True)
+    listing = table.Table(name, "painting", "artist", "year", picture, box=None)
     for style in shipped.load_all().values():
         path = trained[style.name] / "preview.jpg" if style.name in trained else ""
         listing.add_row(style.name, style.title, style.artist, style.year, str(path))
