@@ -211,6 +211,10 @@ class GridFilter(keras.layers.Layer):
             grid = ops.average_pool(grid, window, strides=1)
         return inputs - ops.depth_to_space(grid, 4)
 
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The same; JAX cannot tell for unknown sides."""
+        return input_shape
+
     def get_config(self) -> dict:
         """The layer's settings, for saving."""
         return {**super().get_config(), "blocks": self.blocks}
