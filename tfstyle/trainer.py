@@ -74,7 +74,8 @@ class StyleTrainer(keras.Model):
             training: not used.
 
         Returns:
-            Scalar, the batch's mean; divided by the number of replicas, over which Keras adds gradients up.
+            Scalar, the batch's mean, with the network's own losses (`layers.Restrained`); divided by the number of
+            replicas, over which Keras adds gradients up.
         """
         del y, sample_weight, training
         target = self.target
@@ -86,7 +87,7 @@ class StyleTrainer(keras.Model):
         for part in self._parts:
             of_kind = [value for name, value in weighted.items() if name.startswith(part.name)]
             part.update_state(ops.cast(sum(of_kind), "float32"))
-        return (sum(weighted.values()) + sum(self.losses)) / self._replicas()  # The network's own, last.
+        return (sum(weighted.values()) + sum(self.losses)) / self._replicas()
 
     def _replicas(self) -> int:
         strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's backend has one, others divide themselves.

@@ -40,8 +40,8 @@ class Progress:
     Attributes:
         step: steps done.
         steps: to do in all.
-        losses: weighted ``content``, ``style``, ``variation``, ``grid`` and their sum ``loss``, means since the last
-            report.
+        losses: weighted ``content``, ``style``, ``variation``, ``grid``, and ``loss``, their sum with what the network
+            itself adds; means since the last report.
         seconds: spent training.
         remaining: seconds, estimated; NaN at first.
     """
