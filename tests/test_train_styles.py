@@ -92,6 +92,18 @@ def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
             assert main._parse(words).painting == painting
 
 
+@pytest.mark.parametrize("name", styles.STYLES)
+def test_recipe_is_what_the_shipped_network_was_made_by(name):
+    from tfstyle.cli import main, options
+
+    card = json.loads((shipped.models() / name / "card.json").read_text())
+    made = [stage["settings"] for stage in (*card.get("stages", []), card)]
+    for stage, settled in zip(styles.STYLES[name].stages, made, strict=True):
+        words = ["tfstyle", "train", name, "--name", name, "--data", "photos", *stage.split()]
+        asked = dataclasses.asdict(options.read_settings(main._parse(words), settings.Training))
+        assert settled == {key: asked[key] for key in settled}
+
+
 class TestStages:
     @pytest.fixture
     def train(self, tmp_path, monkeypatch):

@@ -57,20 +57,21 @@ PAINTINGS = (
 _FIRST = "--steps 400 --learning-rate 2e-3 --features vgg19"
 
 
-def _more(steps: int, rate: str = "4e-3", options: str = "") -> str:
-    return f"--strength 0.4 --steps {steps} --crop 192 --learning-rate {rate} --features vgg19 {options}".rstrip()
+def _more(steps: int, rate: str = "4e-3", options: str = "", strength: float = 0.4) -> str:
+    chosen = f"--strength {strength} --steps {steps} --crop 192 --learning-rate {rate} --features vgg19"
+    return f"{chosen} {options}".rstrip()
 
 
 _JOHNSON = "--network johnson --crop 192"
 STYLES = {
-    "starry_night": Recipe((_FIRST, _more(1500), _more(600, "2e-3"))),
-    "great_wave": Recipe((_FIRST, _more(800))),
+    "starry_night": Recipe((_FIRST, _more(1500), _more(600, "2e-3"), _more(500, strength=0.5))),
+    "great_wave": Recipe((_FIRST, _more(800), _more(400, options="--seed 1", strength=0.5))),
     "scream": Recipe((_FIRST,)),
-    "udnie": Recipe((_FIRST, _more(800))),
-    "composition_vii": Recipe((_FIRST,)),
+    "udnie": Recipe((_FIRST, _more(800), _more(400, strength=0.5))),
+    "composition_vii": Recipe((_FIRST, _more(500, options="--seed 1", strength=0.5))),
     "shipwreck": Recipe((_FIRST,)),
-    "wheat_field": Recipe((_FIRST,)),
-    "portrait": Recipe((_more(1200),), place="woman_with_a_hat"),
+    "wheat_field": Recipe((_FIRST, _more(800, strength=0.5))),
+    "portrait": Recipe((_more(1200), _more(400, options="--seed 1", strength=0.5)), place="woman_with_a_hat"),
     "scream_johnson": Recipe(
         (
             f"{_JOHNSON} --steps 2400 --finish 0.35",
