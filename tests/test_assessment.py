@@ -63,3 +63,8 @@ def test_a_grid_on_flat_grey_is_seen():
 
     assert assessment.flat_checkerboard(lambda image: image) == pytest.approx(0, abs=0.1)
     assert assessment.flat_checkerboard(gridded) > 10
+
+
+def test_a_kind_that_does_not_count_is_nought():
+    assert assessment._mean({"style/conv1_1": 2.0, "style/conv2_1": 4.0}, "style") == 3.0
+    assert assessment._mean({"style/conv1_1": 2.0}, "content") == 0.0

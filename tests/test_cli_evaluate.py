@@ -8,7 +8,7 @@ import sys
 import pytest
 import runs
 
-from tfstyle import settings, shipped
+from tfstyle import errors, images, settings, shipped
 
 
 @pytest.fixture
@@ -69,3 +69,42 @@ def test_a_folder_without_photos_or_card_is_refused(style, photos, tmp_path, cap
     assert "card.json" in capsys.readouterr().err
     assert runs.command("evaluate", "nowhere", "--photos", str(photos)) == 2
     assert "no style 'nowhere'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
+def test_a_photo_too_narrow_is_refused_beforehand(style, photos, tmp_path, capsys):
+    images.save_image(photos / "2.png", runs.photo(40, 200))
+    words = [
+        "evaluate",
+        str(style),
+        "--photos",
+        str(photos),
+        "--size",
+        "72",
+        "128",
+        "-o",
+        str(tmp_path / "figures.json"),
+    ]
+    assert runs.command(*words) == 2
+    assert capsys.readouterr().err == (
+        f"tfstyle: {photos / '2.png'}: has 14 pixels on its short side at --size 72; scores need 64: use a larger "
+        "--size, or leave it out\n"
+    )
+
+
+@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
+@pytest.mark.parametrize(("networks", "expected"), [(("compact", "vgg19"), "vgg19"), (("compact",), "compact")])
+def test_scores_by_what_the_style_is_stored_for(style, photos, capsys, monkeypatch, *, networks, expected):
+    from tfstyle import training
+
+    whole = shipped.load_all()["scream"]
+    arrays = {key: each for key, each in whole.arrays.items() if key.startswith(networks)}
+    about = {"title": "The Scream", "artist": "", "year": ""}
+    (style / shipped.STATISTICS).write_bytes(shipped.pack(arrays, about))
+
+    def asked(_chosen, style, network, precision):
+        raise errors.InputError(f"by {network} of {style.networks}, {precision}")
+
+    monkeypatch.setattr(training, "target_for", asked)
+    assert runs.command("evaluate", str(style), "--photos", str(photos), "--size", "72") == 2
+    assert capsys.readouterr().err == f"tfstyle: by {expected} of {networks}, float32\n"

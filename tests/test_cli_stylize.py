@@ -209,6 +209,11 @@ class TestMany:
         assert said.count("is the photo itself") == 3
         assert {name: pathlib.Path(name).read_bytes() for name in album} == before
 
+    def test_results_below_the_photos_are_not_painted_again(self, stylize, album):
+        for _ in range(2):
+            assert stylize("album", "-o", "album/painted") == 0
+            assert len(left() - album) == 3
+
 
 KINDS = {".jpg": "JPEG", ".PNG": "PNG", ".webp": "WEBP", ".tif": "TIFF"}
 KEPT = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}
@@ -280,6 +285,8 @@ class TestRefusals:
             (["empty", "-o", "painted"], "no photos in empty"),
             (["photo.png", "-o", "notes"], "cannot be made"),
             (["photo.png", "-o", "notes/painted"], "cannot be made"),
+            (["photo.png", "-o", "out.gif"], "cannot write '.gif'"),
+            (["photo.png", "-o", "out.bmp"], "cannot write '.bmp'"),
             (["photo.png", "-o", "out.png", "--strength", "1.5"], "use 0 to 1"),
             (["photo.png", "-o", "out.png", "--strength", "nan"], "use 0 to 1"),
             (["photo.png", "-o", "out.png", "--size", "0"], "size"),

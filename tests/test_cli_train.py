@@ -266,6 +266,41 @@ class TestInterruption:
         assert tfstyle(*THREE, "--resume") == 0
         assert weights_of("waves") == whole
 
+    def test_resume_of_what_is_done_does_nothing(self, weights_only, capsys):
+        assert tfstyle(*THREE) == 0
+        before = pathlib.Path("waves", stylizer.WEIGHTS).stat().st_mtime_ns
+        capsys.readouterr()
+        assert tfstyle(*THREE, "--resume") == 0
+        assert capsys.readouterr().err == "waves is trained already\n"
+        assert pathlib.Path("waves", stylizer.WEIGHTS).stat().st_mtime_ns == before
+        assert tfstyle(*WORDS, "--steps", "2", "--resume") == 0
+        assert _card("waves")["settings"]["steps"] == 2
+
+    def test_a_finished_style_stays_whole_meanwhile(self, weights_only, interrupt):
+        assert tfstyle(*THREE) == 0
+        files = [pathlib.Path("waves", name) for name in (stylizer.WEIGHTS, "card.json", shipped.STATISTICS)]
+        before = [path.read_bytes() for path in files]
+        images.save_image("other.png", runs.painting(70, 90, seed=8))
+        interrupt(1)
+        assert tfstyle("other.png", *THREE[1:]) == 130
+        assert [path.read_bytes() for path in files] == before
+
+    @pytest.mark.usefixtures("weights_only")
+    def test_samples_among_the_photos_are_no_photos(self, interrupt):
+        words = [*THREE, "--sample-every", "1", "-o", "photos/waves"]
+        interrupt(2)
+        assert tfstyle(*words) == 130
+        assert list(pathlib.Path("photos/waves/training").glob("sample-*.jpg"))
+        assert tfstyle(*words, "--resume") == 0
+        assert _card("photos/waves")["data"] == ["photos", 4]
+
+    def test_another_last_network_is_another_training(self, capsys, interrupt, *, tiny, monkeypatch):
+        interrupt(1)
+        assert tfstyle(*THREE, "--finish", "0.4") == 130
+        monkeypatch.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
+        said = refused(capsys, *THREE, "--finish", "0.4", "--resume")
+        assert "last network was compact, now vgg19" in said
+
     def test_a_damaged_checkpoint(self, capsys):
         pathlib.Path("waves/training").mkdir(parents=True)
         pathlib.Path("waves/training/network.tfstyle").write_bytes(b"PK\x03\x04")

@@ -229,6 +229,7 @@ class TestFolder:
             b"more/c.png",
             b"more/deep/d.webp",
         ]
+        assert len(data.open_photos(str(tmp_path), but=tmp_path / "more")) == 2
 
     def test_a_folder_that_is_called_like_a_picture(self, tmp_path):
         (tmp_path / "album.jpg").mkdir()

@@ -499,6 +499,9 @@ class TestNetwork:
         monkeypatch.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
         assert planning.choose_network(settings.Settings()) == "vgg19"
         assert planning.choose_network(settings.Settings(features="alexnet")) == "alexnet"
+        painting, stored = styles.Painting(runs.painting()), types.SimpleNamespace(networks=("compact",))
+        assert planning.choose_network(settings.Settings(), [painting]) == "vgg19"
+        assert planning.choose_network(settings.Settings(), [painting, stored]) == "compact"
 
     def test_real_network_gives_a_picture(self, tmp_path):
         painting = tmp_path / "painting.png"

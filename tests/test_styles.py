@@ -52,6 +52,13 @@ class TestPainting:
         with pytest.raises(errors.InputError, match="transparent everywhere"):
             styles.Painting(photo).grams(model, 44, LAYERS)
 
+    @pytest.mark.usefixtures("tiny_networks")
+    def test_statistics_of_a_narrow_one_are_of_sizes_that_can_be(self):
+        stored = styles.statistics(styles.Painting(runs.painting(20, 300)))
+        assert {key.split("/")[1] for key in stored} == {"256", "384", "512", "768"}
+        stored = styles.statistics(styles.Painting(runs.painting(20, 400)))
+        assert {key.split("/")[1] for key in stored} == {"384", "512", "768"}
+
     def test_recolored_keeps_alpha(self):
         alpha = np.linspace(0, 1, 44 * 40, dtype=np.float32).reshape(44, 40)
         recolored = styles.Painting(images.Photo(runs.painting().rgb, alpha)).recolored(runs.photo())

@@ -1,6 +1,7 @@
 """Painting with exported networks: both runtimes, all sizes, refusals."""
 
 import itertools
+import pathlib
 import types
 
 import numpy as np
@@ -160,6 +161,11 @@ class TestFind:
         monkeypatch.setattr(stylizer.shipped, "__file__", str(module))
         assert list(stylizer.trained()) == ["night", "waves"]
         assert stylizer.find("waves") == tmp_path / "saved_models" / "waves"
+        monkeypatch.chdir(tmp_path)
+        pathlib.Path("waves").mkdir()  # Of pictures, perhaps.
+        assert stylizer.find("waves") == tmp_path / "saved_models" / "waves"
+        pathlib.Path("waves", shipped.LITERT).write_bytes(b"")
+        assert stylizer.find("waves") == pathlib.Path("waves")
         inside = tmp_path / "tfstyle" / "saved_models" / "inside"  # As in an installed package.
         inside.mkdir(parents=True)
         (inside / shipped.LITERT).write_bytes(b"")

@@ -104,6 +104,14 @@ def test_recipe_is_what_the_shipped_network_was_made_by(name):
         assert settled == {key: asked[key] for key in settled}
 
 
+def test_photos_to_score_on_are_looked_for_before_the_training(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["styles", "scream", "--data", "photos", "--photos", "nowhere"])
+    monkeypatch.setattr(styles, "_tfstyle", lambda *words: pytest.fail(f"started {words}"))
+    with pytest.raises(SystemExit):
+        styles.main()
+    assert "nowhere: there is no such folder" in capsys.readouterr().err
+
+
 class TestStages:
     @pytest.fixture
     def train(self, tmp_path, monkeypatch):

@@ -268,6 +268,13 @@ class TestFailures:
         with pytest.raises(errors.InputError, match=r"nowhere\.npz"):
             make()
 
+    def test_weights_for_the_last_stretch_that_cannot_serve(self, make, *, tmp_path, tiny_networks):
+        (tmp_path / "bad.npz").write_bytes(b"nonsense")
+        tiny_networks.setenv("TFSTYLE_VGG19_WEIGHTS", str(tmp_path / "bad.npz"))
+        with pytest.raises(errors.InputError, match=r"bad\.npz"):
+            make(finish=0.5)
+        make(finish=0.0)
+
 
 class TestSettings:
     @pytest.mark.parametrize(

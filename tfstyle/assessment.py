@@ -97,4 +97,6 @@ def _curve(objective: minimize.Objective, photo: np.ndarray, reached: float, mos
 
 
 def _mean(terms: dict[str, float], kind: str) -> float:
-    return float(np.mean([value for name, value in terms.items() if name.startswith(kind)]))
+    """Over layers; 0 if that kind does not count, as content at strength 1."""
+    values = [value for name, value in terms.items() if name.startswith(kind)]
+    return float(np.mean(values)) if values else 0.0

@@ -45,10 +45,10 @@ class Photos(Protocol):
 
 
 class _Folder:
-    """The pictures in a folder and its subfolders, by name."""
+    """The pictures in a folder and its subfolders but for one, by name."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self._paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
+    def __init__(self, folder: pathlib.Path, but: pathlib.Path | None) -> None:
+        self._paths = [path for path in files.below(folder, but) if path.suffix.lower() in _SUFFIXES]
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -70,12 +70,13 @@ class _Dataset:
         return self._source[index]["image"]
 
 
-def open_photos(text: str) -> Photos:
+def open_photos(text: str, but: pathlib.Path | None = None) -> Photos:
     """Finds photos to train on.
 
     Args:
         text: a folder, or the name of a TensorFlow dataset with a feature "image" and a split "train", such as
             ``coco/2017`` (26 GB are downloaded at the first use, into TFDS_DATA_DIR or ~/tensorflow_datasets).
+        but: a folder below it whose pictures are no photos.
 
     Returns:
         At least one photo.
@@ -83,7 +84,7 @@ def open_photos(text: str) -> Photos:
     Raises:
         InputError: neither a folder nor a dataset, a folder without pictures, or a download that fails.
     """
-    photos = _Folder(pathlib.Path(text)) if files.is_folder(text) else _Dataset(_prepared(text))
+    photos = _Folder(pathlib.Path(text), but) if files.is_folder(text) else _Dataset(_prepared(text))
     if not len(photos):
         raise errors.InputError(f"{text}: no photos there: give a folder with {', '.join(sorted(_SUFFIXES))} files")
     return photos

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from skimage import metrics
 
-__all__ = ["LIMITS", "blobs", "checkerboard", "equivalent_iterations", "frame", "saturation", "structure"]
+__all__ = ["LIMITS", "SMALLEST", "blobs", "checkerboard", "equivalent_iterations", "frame", "saturation", "structure"]
 
 _LUMA = np.array([0.299, 0.587, 0.114])
 # Of what a network may do worse than the slow path: grid and saturation of six pairs at 384 pixels, painted by vgg19,
@@ -14,6 +14,8 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 LIMITS = {"checkerboard": 8.0, "frame": 10.0, "saturation": 0.05, "blobs": 240.0}
 # A tile's spectrum has bins at periods 2 and 4, with room for neighbours between them.
 _TILE = 64
+SMALLEST = _TILE
+"""Pixels that a picture must have each way to be scored."""
 # Bins around a peak: a Hann window smears it over one; beyond five it is another kind of detail.
 _NEAREST, _FARTHEST = 3, 5
 # Pixels: a frame is one to four wide.

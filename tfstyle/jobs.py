@@ -57,7 +57,7 @@ def prepare(content: str, style: Sequence[str], chosen: settings.Settings) -> Jo
     Raises:
         InputError: a file that cannot be read.
     """
-    network = planning.choose_network(chosen)
+    network = planning.choose_network(chosen, [styles.load(each) for each in style])
     precision = runtime.resolve_precision(chosen.precision)
     chosen = dataclasses.replace(chosen, features=network, precision=precision)
     hashes = {"content": files.digest(content), "weights": _weights_digest(network, chosen.weights)}

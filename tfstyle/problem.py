@@ -38,7 +38,7 @@ class Problem:
         objective: perceptual.Objective | None = None,
     ) -> None:
         self.photo, self.settings = photo, chosen
-        self.network = planning.choose_network(chosen)
+        self.network = planning.choose_network(chosen, style)
         warm_up = objective is None
         self.objective = objective or planning.objective_for(self.network, chosen)
         planning.check_task(self.objective, len(style), chosen)

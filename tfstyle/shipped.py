@@ -55,18 +55,24 @@ class StoredStyle:
     digest: str
     arrays: Mapping[str, np.ndarray] = dataclasses.field(repr=False)
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Those of `NETWORKS` that it is stored for."""
+        return tuple(name for name in NETWORKS if any(key.startswith(f"{name}/") for key in self.arrays))
+
     def grams(self, model: Any, size: int, layers: Sequence[str], pooling: str = "average") -> Mapping[str, np.ndarray]:
         """Gram matrices at the stored size nearest to the one asked for; see `styles.Painting.grams`.
 
         Raises:
             InputError: not stored for this network, layer or pooling.
         """
-        nearest = min(SIZES, key=lambda stored_size: abs(math.log(stored_size / size)))
+        sizes = [stored for stored in SIZES if any(key.startswith(f"{model.name}/{stored}/") for key in self.arrays)]
+        nearest = min(sizes or SIZES, key=lambda stored_size: abs(math.log(stored_size / size)))
         keys = {layer: f"{model.name}/{nearest}/{layer}" for layer in layers}
         if pooling != "average" or not all(key in self.arrays for key in keys.values()):
             raise errors.InputError(
-                f"style {self.name!r} is stored for {' and '.join(NETWORKS)} with their own style layers and "
-                "average pooling: give the painting's file for anything else"
+                f"style {self.name!r} is stored for {' and '.join(self.networks)}, default style layers and average "
+                f"pooling, not for this ({model.name}): give the painting's file for anything else"
             )
         factors = {layer: self.arrays[key].astype(np.float32) for layer, key in keys.items()}
         return {layer: factor @ factor.T for layer, factor in factors.items()}

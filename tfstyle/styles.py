@@ -26,6 +26,11 @@ class Painting:
 
     photo: images.Photo
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Names of the networks that can look at it: all."""
+        return tuple(features.NETWORKS)
+
     def grams(self, model: keras.Model, size: int, layers: Sequence[str], pooling: str = "average") -> Grams:
         """Gram matrices of the painting at a size.
 
@@ -50,7 +55,7 @@ class Painting:
         if shortest < minimum:
             raise errors.InputError(
                 f"the painting would be {shortest} pixels on its short side; {model.name} needs {minimum}: "
-                "use a larger --size or --style-scale"
+                "use it larger (--size and --style-scale, or --style-size), or a less narrow one"
             )
         return measure(model, photo, layers)
 
@@ -135,7 +140,7 @@ def statistics(painting: Painting) -> dict[str, np.ndarray]:
 
     Returns:
         Factors ``[C, rank]`` by ``<network>/<size>/<layer>``, for those networks of `shipped.NETWORKS` whose weights
-        are at hand.
+        are at hand, and the sizes at which they can look at it.
     """
     arrays: dict[str, np.ndarray] = {}
     for network in shipped.NETWORKS:
@@ -144,6 +149,8 @@ def statistics(painting: Painting) -> dict[str, np.ndarray]:
         layers = features.NETWORKS[network].style_layers
         model = features.build(network, layers, weights.load(network, layers=features.needed(network, layers)))
         for size in shipped.SIZES:
+            if min(images.fit_size(*painting.photo.size, size)) < features.NETWORKS[network].minimum:
+                continue
             grams = painting.grams(model, size, layers)
             arrays |= {f"{network}/{size}/{layer}": shipped.compress(gram) for layer, gram in grams.items()}
     return arrays

@@ -46,9 +46,10 @@ def find(text: str) -> pathlib.Path:
     Raises:
         InputError: neither.
     """
-    if files.is_folder(text):
+    known = text in trained()  # A folder of results may be called like a style.
+    if files.is_folder(text) and not (known and not pathlib.Path(text, shipped.LITERT).is_file()):
         return pathlib.Path(text)
-    if text not in trained():
+    if not known:
         names = ", ".join(trained()) or "none here"
         raise errors.InputError(f"no style {text!r}: give a folder that tfstyle train wrote, or one of: {names}")
     return trained()[text]

@@ -25,7 +25,7 @@ from tfstyle import (
     weights,
 )
 
-__all__ = ["Progress", "Training", "target_for"]
+__all__ = ["Progress", "Training", "last_network", "target_for"]
 
 # Steps between two reports; a training is interrupted and resumed only there.
 _REPORT_EVERY = 20
@@ -57,6 +57,11 @@ class Progress:
         """Losses, for a line of progress."""
         parts = "  ".join(f"{name} {value:.3g}" for name, value in self.losses.items() if name != "loss")
         return f"loss {self.losses['loss']:.4g} ({parts})"
+
+
+def last_network(chosen: settings.Training) -> str:
+    """What the loss looks through at the end: vgg19 if the settings ask for it and its weights are at hand."""
+    return "vgg19" if round(chosen.finish * chosen.steps) and weights.find("vgg19") else chosen.features
 
 
 def target_for(chosen: settings.Training, style: styles.Style, network: str, precision: str) -> trainer.Target:
@@ -109,8 +114,10 @@ class Training:
         self._precision = runtime.resolve_precision(chosen.precision)
         dtype = "mixed_bfloat16" if self._precision == "bfloat16" else "float32"
         self.network = networks.build(chosen.network, dtype=dtype, norm=norm)
-        self._looks_through = chosen.features
-        self._trainer = trainer.StyleTrainer(self.network, self._target(chosen.features))
+        self._looks_through, self._last = chosen.features, last_network(chosen)
+        # Made now, so that weights that cannot serve are told of before hours of training, not after.
+        self._targets = {name: self._target(name) for name in dict.fromkeys((chosen.features, self._last))}
+        self._trainer = trainer.StyleTrainer(self.network, self._targets[chosen.features])
         rate = keras.optimizers.schedules.CosineDecay(chosen.learning_rate, chosen.steps, alpha=_LAST_RATE)
         self._trainer.compile(optimizer=muon.Muon(rate), jit_compile=compiled)
         self._trainer.optimizer.build(self._trainer.trainable_variables)
@@ -141,14 +148,14 @@ class Training:
         return min(stop for stop in stops if stop > self.step)
 
     def _last_stretch(self) -> int:
-        """The step from which on the loss looks through vgg19."""
-        at_hand = self.chosen.finish and self.chosen.features != "vgg19" and weights.find("vgg19", None)
-        return self.chosen.steps - round(self.chosen.finish * self.chosen.steps) if at_hand else self.chosen.steps
+        """The step from which on the loss looks through the last network."""
+        share = self.chosen.finish if self._last != self.chosen.features else 0.0
+        return self.chosen.steps - round(share * self.chosen.steps)
 
     def _advance(self, last: int) -> dict[str, float]:
         """Trains up to a step; the mean losses on the way."""
-        if self._looks_through != "vgg19" and self._last_stretch() <= self.step:
-            self._looks_through, self._trainer.target = "vgg19", self._target("vgg19")
+        if self._looks_through != self._last and self._last_stretch() <= self.step:
+            self._looks_through, self._trainer.target = self._last, self._targets[self._last]
             self._trainer.train_function = None  # Traced with the other network.
         chosen = self.chosen
         batches = data.Batches(self._photos, chosen.crop, chosen.batch, range(self.step, last), chosen.seed)
@@ -158,7 +165,7 @@ class Training:
         if broken:
             raise errors.InputError(
                 f"{broken[-1]} is no longer a number between steps {self.step} and {last}: "
-                "the last checkpoint is good; use a smaller --learning-rate"
+                "begin anew with a smaller --learning-rate"
             )
         self.step = last
         self.unusable |= batches.unusable

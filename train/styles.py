@@ -154,7 +154,8 @@ def _beginning_of(recipe: Recipe) -> str:
 
 def _stage(made: Mapping[str, Any]) -> str:
     chosen = made["settings"]
-    finish = f", the last {chosen['finish']:.0%} through vgg19" if chosen["features"] != "vgg19" else ""
+    last = made.get("last network", "vgg19")  # Cards without it are of trainings with both networks at hand.
+    finish = f", the last {chosen['finish']:.0%} through {last}" if last != chosen["features"] else ""
     return (
         f"{chosen['steps']} of {chosen['crop']}-pixel crops through {chosen['features']}{finish} "
         f"({made['seconds'] / 60:.0f} minutes)"
@@ -191,6 +192,8 @@ def main() -> None:
     parser.add_argument("--photos", required=True, help="photos to score on")
     parser.add_argument("--resume", action="store_true")
     arguments = parser.parse_args()
+    if not pathlib.Path(arguments.photos).is_dir():
+        parser.error(f"{arguments.photos}: there is no such folder of photos to score on")
     folder = _FOLDER / arguments.name
     earlier = _train(STYLES[arguments.name], folder, arguments.data, resume=arguments.resume)
     made = json.loads((folder / "card.json").read_text())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tfstyle import errors, files, images, runtime, settings, stylizer
+from tfstyle import evaluate as measures
 from tfstyle.cli import console
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, nargs="+", default=[256], metavar="PIXELS", help="long sides to score at (default: 256)"
     )
-    parser.add_argument("--features", choices=("vgg19", "compact"), default="vgg19", help="that scores")
+    parser.add_argument(
+        "--features",
+        choices=("vgg19", "compact"),
+        help="network that scores (default: vgg19, or compact where the style's statistics are of that alone)",
+    )
     parser.add_argument("--runtime", choices=stylizer.RUNTIMES[1:], default="savedmodel", help="default: %(default)s")
     parser.add_argument("-o", "--output", metavar="FILE", help="the numbers as JSON")
 
@@ -54,10 +59,12 @@ def run(arguments: argparse.Namespace) -> None:
     runtime.import_tensorflow()
     from tfstyle import assessment, styles, training
 
-    target = training.target_for(chosen, styles.load(folder), arguments.features, "float32")
+    style = styles.load(folder)
+    scorer = arguments.features or ("vgg19" if "vgg19" in style.networks else "compact")
+    target = training.target_for(chosen, style, scorer, "float32")
     paint = stylizer.Stylizer(folder, engine=arguments.runtime)
     summary = {
-        "features": arguments.features,
+        "features": scorer,
         "sizes": {
             str(size): _scored(photos[size], lambda photo: assessment.assess(paint, photo, target), size)
             for size in photos
@@ -96,7 +103,14 @@ def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)[:count]
     if not paths:
         raise errors.InputError(f"{folder}: no photos there: give a folder with {', '.join(sorted(_SUFFIXES))} files")
-    return {path.name: np.rint(images.load_image(path, size=size).rgb).astype(np.uint8) for path in paths}
+    photos = {path: np.rint(images.load_image(path, size=size).rgb).astype(np.uint8) for path in paths}
+    for path, photo in photos.items():
+        if min(photo.shape[:2]) < measures.SMALLEST:
+            raise errors.InputError(
+                f"{path}: has {min(photo.shape[:2])} pixels on its short side at --size {size}; scores need "
+                f"{measures.SMALLEST}: use a larger --size, or leave it out"
+            )
+    return {path.name: photo for path, photo in photos.items()}
 
 
 def _settings(folder: pathlib.Path) -> settings.Training:

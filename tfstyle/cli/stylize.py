@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from PIL import Image
 
 import tfstyle
 from tfstyle import color, errors, files, images, stylizer
@@ -53,12 +54,12 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _pairs(sources: Sequence[pathlib.Path], output: pathlib.Path) -> list[tuple[pathlib.Path, pathlib.Path]]:
     """Every photo with its result's file; the names below a folder stay the same."""
-    if output.suffix.lower() in _SUFFIXES:
+    if output.suffix.lower() in Image.registered_extensions() and not files.is_folder(output):
         if len(sources) != 1 or files.is_folder(sources[0]):
             raise errors.InputError(f"{output} is one picture's name: name a folder for the results of several photos")
         images.check_writable(output)
         return [(sources[0], output)]
-    pairs = [(photo, output / name) for source in sources for photo, name in _photos(source)]
+    pairs = [(photo, output / name) for source in sources for photo, name in _photos(source, output)]
     if not pairs:
         raise errors.InputError(
             f"no photos in {', '.join(map(str, sources))}: give {', '.join(sorted(_SUFFIXES))} files"
@@ -74,11 +75,12 @@ def _check_results(results: Sequence[pathlib.Path]) -> None:
         raise errors.InputError(f"several photos would become {twice[0]}: give the folder that they lie in instead")
 
 
-def _photos(source: pathlib.Path) -> Iterator[tuple[pathlib.Path, pathlib.Path]]:
+def _photos(source: pathlib.Path, output: pathlib.Path) -> Iterator[tuple[pathlib.Path, pathlib.Path]]:
+    """A photo, or all below a folder but for earlier results; with their names there."""
     if not files.is_folder(source):
         yield source, pathlib.Path(source.name)
         return
-    for path in sorted(source.rglob("*")):
+    for path in files.below(source, but=output):
         if path.suffix.lower() in _SUFFIXES and path.is_file():
             yield path, path.relative_to(source)
 

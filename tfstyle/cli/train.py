@@ -58,7 +58,7 @@ def run(arguments: argparse.Namespace) -> None:
     runtime.import_tensorflow()
     from tfstyle import data, styles, training
 
-    style, photos = styles.load(arguments.painting), data.open_photos(arguments.data)
+    style, photos = styles.load(arguments.painting), data.open_photos(arguments.data, but=folder)
     beginning = stylizer.find(arguments.begin_with) / stylizer.WEIGHTS if arguments.begin_with else None
     _make(folder)
     recipe = {
@@ -67,7 +67,11 @@ def run(arguments: argparse.Namespace) -> None:
         "data": [_data_name(arguments.data), len(photos)],
         "painting": styles.digest(arguments.painting),
         "settings": dataclasses.asdict(chosen),
+        "last network": training.last_network(chosen),
     }
+    if arguments.resume and interrupted.recipe is None and _is_done(folder, recipe):
+        console.say(f"{folder} is trained already")
+        return
     state = interrupted.state(recipe, insist=True)
     board = reports.Board(arguments.tensorboard) if arguments.tensorboard else None
     if arguments.preview and state is None:
@@ -75,11 +79,19 @@ def run(arguments: argparse.Namespace) -> None:
     run = training.Training(chosen, style, photos)
     if beginning and state is None:
         run.begin_with(beginning)
-    _store_statistics(folder, style, arguments.painting)
     course = _Course(run, folder, recipe, arguments.sample_every)
-    course.board = board
+    course.board, course.statistics = board, _statistics(style, arguments.painting)
     course.resume(state)
     course.complete(arguments.name)
+
+
+def _is_done(folder: pathlib.Path, recipe: dict[str, Any]) -> bool:
+    """Whether the folder holds what this training would end with."""
+    try:
+        card = json.loads((folder / "card.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(card, dict) and all(card.get(key) == value for key, value in recipe.items())
 
 
 def _data_name(text: str) -> str:
@@ -96,16 +108,14 @@ def _make(folder: pathlib.Path) -> None:
     files.check_folder(folder / "training" / "losses.csv")
 
 
-def _store_statistics(folder: pathlib.Path, style: "styles.Style", text: str) -> None:
-    """So that tfstyle optimize and evaluate know the style without the painting."""
+def _statistics(style: "styles.Style", text: str) -> bytes:
+    """A file by which tfstyle optimize and evaluate know the style without the painting."""
     from tfstyle import styles
 
     if isinstance(style, styles.Painting):
         about = {"title": pathlib.Path(text).stem, "artist": "", "year": "", "sha256": styles.digest(text)}
-        data = shipped.pack(styles.statistics(style), about)
-    else:
-        data = style.packed()
-    files.atomic_write(folder / shipped.STATISTICS, data)
+        return shipped.pack(styles.statistics(style), about)
+    return style.packed()
 
 
 def _checkpoint(folder: pathlib.Path) -> pathlib.Path:
@@ -138,8 +148,9 @@ def _preview(folder: pathlib.Path, style: Any, chosen: settings.Training) -> Non
 class _Course:
     """A training with what it leaves: checkpoints, samples, curves, and the exported network."""
 
-    # Where losses are told besides.
+    # Where losses are told besides, and the style's file of statistics.
     board: reports.Board | None = None
+    statistics = b""
 
     def __init__(self, run: "training.Training", folder: pathlib.Path, recipe: dict, sample_every: int) -> None:
         self._run, self._folder, self._recipe, self._sample_every = run, folder, recipe, sample_every
@@ -196,6 +207,7 @@ class _Course:
         card = {**self._recipe, "seconds": round(self._run.seconds), "tfstyle": tfstyle.__version__}
         self._history.write_csv(self._folder / "training" / "losses.csv")
         self._sample(self._run.step)
+        files.atomic_write(self._folder / shipped.STATISTICS, self.statistics)
         export.write(self._run.network, self._folder)
         self._run.network.save_weights(self._folder / stylizer.WEIGHTS)
         files.atomic_write(self._folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
