@@ -20,8 +20,10 @@ Tensor: TypeAlias = keras.KerasTensor
 # The network's body: centred picture to logits of the painted one.
 Body: TypeAlias = Callable[["Blocks", Tensor], Tensor]
 
-# Grey levels. ImageNet's mean and deviation, rounded: photos come out near mean 0 and deviation 1.
-_MEAN, _DEVIATION = 116.0, 60.0
+# Grey levels. ImageNet's mean and deviation, rounded: photos come out near mean 0 and deviation 1. An integer and a
+# power of two keep them exact in bfloat16; with 60 for 64, pictures differed from float32's by up to 7 grey levels
+# (99th percentile) instead of 3.
+_MEAN, _DEVIATION = 116.0, 64.0
 # Of pixels a side, that the networks themselves need: two convolutions of stride 2.
 MULTIPLE = 4
 

@@ -26,7 +26,7 @@ PHOTO = "photo.npy"
 WEIGHTS = "weights.npz"
 # Pictures until a runtime has planned its memory and rewritten its graph.
 _WARM = 3
-_MEAN, _DEVIATION = 116.0, 60.0  # As in `networks`.
+_MEAN, _DEVIATION = 116.0, 64.0  # As in `networks`.
 _EPSILON = 1e-5  # As in `layers.InstanceNorm`.
 # Of Johnson 2016, as in `networks`: outputs, size, stride; the residual blocks; behind each doubling.
 _DOWN = ((32, 9, 1), (64, 3, 2), (128, 3, 2))
