@@ -54,10 +54,10 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 
 def below(folder: pathlib.Path, but: pathlib.Path | None = None) -> list[pathlib.Path]:
     """Returns everything in a folder and its subfolders, sorted, but for what is in one of them (earlier results)."""
-    left_out = but and but.resolve()
-    if left_out == folder.resolve():
-        left_out = None
-    return sorted(path for path in folder.rglob("*") if not (left_out and path.resolve().is_relative_to(left_out)))
+    found = sorted(folder.rglob("*"))
+    if but and folder.resolve() in but.resolve().parents:
+        return [path for path in found if not path.resolve().is_relative_to(but.resolve())]
+    return found
 
 
 def digest(path: str | os.PathLike[str]) -> str:

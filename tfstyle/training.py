@@ -59,9 +59,10 @@ class Progress:
         return f"loss {self.losses['loss']:.4g} ({parts})"
 
 
-def last_network(chosen: settings.Training) -> str:
-    """What the loss looks through at the end: vgg19 if the settings ask for it and its weights are at hand."""
-    return "vgg19" if round(chosen.finish * chosen.steps) and weights.find("vgg19") else chosen.features
+def last_network(chosen: settings.Training, style: styles.Style) -> str:
+    """What the loss looks through at the end: vgg19 if the settings ask for it, the style and its weights allow it."""
+    asked = round(chosen.finish * chosen.steps) and "vgg19" in style.networks
+    return "vgg19" if asked and weights.find("vgg19") else chosen.features
 
 
 def target_for(chosen: settings.Training, style: styles.Style, network: str, precision: str) -> trainer.Target:
@@ -114,7 +115,7 @@ class Training:
         self._precision = runtime.resolve_precision(chosen.precision)
         dtype = "mixed_bfloat16" if self._precision == "bfloat16" else "float32"
         self.network = networks.build(chosen.network, dtype=dtype, norm=norm)
-        self._looks_through, self._last = chosen.features, last_network(chosen)
+        self._looks_through, self._last = chosen.features, last_network(chosen, style)
         # Made now, so that weights that cannot serve are told of before hours of training, not after.
         self._targets = {name: self._target(name) for name in dict.fromkeys((chosen.features, self._last))}
         self._trainer = trainer.StyleTrainer(self.network, self._targets[chosen.features])

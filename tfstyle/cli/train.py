@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
         "data": [_data_name(arguments.data), len(photos)],
         "painting": styles.digest(arguments.painting),
         "settings": dataclasses.asdict(chosen),
-        "last network": training.last_network(chosen),
+        "last network": training.last_network(chosen, style),
     }
     if arguments.resume and interrupted.recipe is None and _is_done(folder, recipe):
         console.say(f"{folder} is trained already")
