@@ -65,13 +65,20 @@ def _more(steps: int, rate: str = "4e-3", options: str = "", strength: float = 0
 _JOHNSON = "--network johnson --crop 192"
 STYLES = {
     "starry_night": Recipe((_FIRST, _more(1500), _more(600, "2e-3"), _more(500, strength=0.5))),
-    "great_wave": Recipe((_FIRST, _more(800), _more(400, options="--seed 1", strength=0.5))),
+    "great_wave": Recipe((_FIRST, _more(800))),
     "scream": Recipe((_FIRST,)),
-    "udnie": Recipe((_FIRST, _more(800), _more(400, strength=0.5))),
-    "composition_vii": Recipe((_FIRST, _more(500, options="--seed 1", strength=0.5))),
+    "udnie": Recipe((_FIRST, _more(800))),
+    "composition_vii": Recipe((_FIRST, _more(500, options="--seed 1", strength=0.5), _more(350, options="--seed 2"))),
     "shipwreck": Recipe((_FIRST,)),
-    "wheat_field": Recipe((_FIRST, _more(800, strength=0.5))),
-    "portrait": Recipe((_more(1200), _more(400, options="--seed 1", strength=0.5)), place="woman_with_a_hat"),
+    "wheat_field": Recipe(
+        (
+            _FIRST,
+            _more(800, strength=0.5),
+            _more(450, options="--seed 1"),
+            _more(240, "3e-3", "--seed 2", strength=0.45),
+        )
+    ),
+    "portrait": Recipe((_more(1200),), place="woman_with_a_hat"),
     "scream_johnson": Recipe(
         (
             f"{_JOHNSON} --steps 2400 --finish 0.35",
