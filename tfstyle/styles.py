@@ -55,7 +55,7 @@ class Painting:
         if shortest < minimum:
             raise errors.InputError(
                 f"the painting would be {shortest} pixels on its short side; {model.name} needs {minimum}: "
-                "use it larger (--size and --style-scale, or --style-size), or a less narrow one"
+                "use a larger --size or --style-scale (--style-size to train), or a painting that is less narrow"
             )
         return measure(model, photo, layers)
 
