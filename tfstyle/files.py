@@ -55,8 +55,9 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
 def below(folder: pathlib.Path, but: pathlib.Path | None = None) -> list[pathlib.Path]:
     """Returns everything in a folder and its subfolders, sorted, but for what is in one of them (earlier results)."""
     found = sorted(folder.rglob("*"))
-    if but and folder.resolve() in but.resolve().parents:
-        return [path for path in found if not path.resolve().is_relative_to(but.resolve())]
+    left_out = but.resolve() if but else None
+    if left_out and folder.resolve() in left_out.parents:
+        return [path for path in found if not path.resolve().is_relative_to(left_out)]
     return found
 
 

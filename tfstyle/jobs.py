@@ -57,13 +57,14 @@ def prepare(content: str, style: Sequence[str], chosen: settings.Settings) -> Jo
     Raises:
         InputError: a file that cannot be read.
     """
-    network = planning.choose_network(chosen, [styles.load(each) for each in style])
+    paintings = {f"style {index}": styles.digest(each) for index, each in enumerate(style)}
+    network = planning.choose_network(chosen, (styles.load(each) for each in style))  # Loads only if it must.
     precision = runtime.resolve_precision(chosen.precision)
     chosen = dataclasses.replace(chosen, features=network, precision=precision)
     hashes = {"content": files.digest(content), "weights": _weights_digest(network, chosen.weights)}
     if network == "vgg19":  # Its first steps may be compact's: see `planning.plan`.
         hashes["weights of compact"] = _weights_digest("compact", "")
-    hashes |= {f"style {index}": styles.digest(each) for index, each in enumerate(style)}
+    hashes |= paintings
     if chosen.start not in ("photo", "noise", "style"):
         hashes["start"] = files.digest(chosen.start)
     recipe = {

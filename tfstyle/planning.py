@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 import psutil
@@ -89,12 +89,12 @@ def reconstruction(network: str, of: str, layers: str, chosen: settings.Settings
     return perceptual.Objective({}, shares, variation, chosen.form)
 
 
-def choose_network(chosen: settings.Settings, painted_like: Sequence[styles.Style] = ()) -> str:
+def choose_network(chosen: settings.Settings, painted_like: Iterable[styles.Style] = ()) -> str:
     """The network's name; ``auto`` is vgg19 if its weights are at hand and all styles are known by it, else compact."""
     if chosen.features != "auto":
         return chosen.features
-    known = all("vgg19" in style.networks for style in painted_like)
-    return "vgg19" if known and weights.find("vgg19", chosen.weights or None) else "compact"
+    at_hand = weights.find("vgg19", chosen.weights or None)
+    return "vgg19" if at_hand and all("vgg19" in style.networks for style in painted_like) else "compact"
 
 
 def objective_for(network: str, chosen: settings.Settings) -> perceptual.Objective:
