@@ -40,6 +40,7 @@ ORDER = [
     "optimization",
     "reports",
     "jobs",
+    "upsampling",
     "networks",
     "data",
     "muon",
@@ -58,10 +59,10 @@ ORDER = [
 ]
 # Those that load Keras or TensorFlow when they are imported; all others are imported in a moment.
 HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "planning", "optimization", "jobs"}
-HEAVY |= {"assessment", "data", "export", "muon", "networks", "trainer", "training"}
+HEAVY |= {"assessment", "data", "export", "muon", "networks", "trainer", "training", "upsampling"}
 HEAVY |= {"problem", "cli.gallery", "cli.session"}
 # Backend-neutral: training runs on whatever backend Keras has.
-KERAS_ONLY = {"losses", "layers", "features", "perceptual", "muon", "networks", "trainer", "training"}
+KERAS_ONLY = {"losses", "layers", "features", "perceptual", "muon", "networks", "trainer", "training", "upsampling"}
 FRAMEWORKS = {"keras", "tensorflow", "tensorflow_datasets"}
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import keras
 import numpy as np
 
-from tfstyle import errors, layers
+from tfstyle import errors, layers, upsampling
 
 __all__ = ["MULTIPLE", "NETWORKS", "build"]
 
@@ -59,11 +59,11 @@ class Blocks:
 
     def interpolated(self, tensor: Tensor) -> Tensor:
         """Twice as high and wide, by linear interpolation."""
-        return layers.LinearUpsampling(dtype=self._dtype)(self._padded(tensor, 3))
+        return upsampling.LinearUpsampling(dtype=self._dtype)(self._padded(tensor, 3))
 
     def interpolated_phases(self, tensor: Tensor) -> Tensor:
         """The same, kept as phases."""
-        return layers.LinearPhases(dtype=self._dtype)(self._padded(tensor, 3))
+        return upsampling.LinearPhases(dtype=self._dtype)(self._padded(tensor, 3))
 
     def residual(self, tensor: Tensor, change: Tensor) -> Tensor:
         """The sum."""
@@ -83,13 +83,13 @@ class Blocks:
             fine: phases of a map of that size.
         """
         options = {"kernel_initializer": self._small(), "dtype": self._dtype}
-        coarse = layers.UpsampledConv(3, **options)(self._padded(coarse, 3))
-        fine = layers.PhasesConv(3, **options)(fine)
-        return self._bounded(layers.Interleave(dtype=self._dtype)(self.residual(coarse, fine)))
+        coarse = upsampling.UpsampledConv(3, **options)(self._padded(coarse, 3))
+        fine = upsampling.PhasesConv(3, **options)(fine)
+        return self._bounded(upsampling.Interleave(dtype=self._dtype)(self.residual(coarse, fine)))
 
     def without_grid(self, picture: Tensor) -> Tensor:
         """A picture, 0..255, without what repeats every four pixels."""
-        return keras.layers.ReLU(255.0, dtype="float32")(layers.GridFilter(dtype="float32")(picture))
+        return keras.layers.ReLU(255.0, dtype="float32")(upsampling.GridFilter(dtype="float32")(picture))
 
     @staticmethod
     def _small() -> keras.Initializer:
