@@ -42,12 +42,12 @@ class LinearPhases(keras.layers.Layer):
 
 def _halfway(inputs: Tensor, axis: int) -> list[Tensor]:
     """Both phases of one axis, which becomes two pixels shorter."""
-    shape, channels = ((2, 1, 1, 1) if axis == 1 else (1, 2, 1, 1)), inputs.shape[-1]
+    shape, channels = ((3, 1, 1, 1) if axis == 1 else (1, 3, 1, 1)), inputs.shape[-1]
     phases = []
-    for first, weights in enumerate(((0.25, 0.75), (0.75, 0.25))):
-        part = inputs[:, first : first - 1 or None] if axis == 1 else inputs[:, :, first : first - 1 or None]
+    # Three taps, one of them 0, of the whole map: slices of it for two taps made a training's steps a fifth slower.
+    for weights in ((0.25, 0.75, 0), (0, 0.75, 0.25)):
         kernel = np.tile(np.reshape(np.array(weights, np.float32), shape), (1, 1, channels, 1))
-        phases.append(ops.depthwise_conv(part, ops.cast(kernel, inputs.dtype), padding="valid"))
+        phases.append(ops.depthwise_conv(inputs, ops.cast(kernel, inputs.dtype), padding="valid"))
     return phases
 
 
