@@ -52,6 +52,7 @@ ORDER = [
     "films",
     "motion",
     "peers",
+    "contest",
     "evaluate",
     "assessment",
     "service",

@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import runs
 
-from tfstyle import peers, runtime
-from tfstyle.cli import bench
+from tfstyle import contest, peers, runtime
 
 SIZE = ("--height", "16", "--width", "20")
 PARAMETERS = 1_677_635  # Johnson's table with mirrored borders, and biases at the end only: counted by hand.
@@ -59,15 +58,17 @@ def program(path, line):
 def faked(monkeypatch):
     """Nobody but the peers, no pauses, no networks to write."""
 
-    def write(folder, height, width):
+    def write(folder, terms):
         (folder / "johnson").mkdir()
-        np.save(folder / "johnson" / peers.PHOTO, np.zeros((height, width, 3), np.uint8))
+        np.save(folder / "johnson" / peers.PHOTO, np.zeros((terms.height, terms.width, 3), np.uint8))
         return {"johnson": PARAMETERS}
 
-    monkeypatch.setattr(bench, "_write", write)
-    monkeypatch.setattr(bench, "_PAUSE", 0.0)
-    monkeypatch.setattr(bench, "_PATIENCE", 0.2)
-    monkeypatch.setattr(bench, "CONTENDERS", (bench.Contender("johnson", "torch"), bench.Contender("johnson", "onnx")))
+    monkeypatch.setattr(contest, "write", write)
+    monkeypatch.setattr(contest, "_PAUSE", 0.0)
+    monkeypatch.setattr(contest, "_PATIENCE", 0.2)
+    monkeypatch.setattr(
+        contest, "CONTENDERS", (contest.Contender("johnson", "torch"), contest.Contender("johnson", "onnx"))
+    )
 
 
 class TestRefused:
@@ -86,7 +87,7 @@ class TestRefused:
         ],
     )
     def test_in_one_line_before_the_work(self, words, capsys, monkeypatch):
-        monkeypatch.setattr(bench, "_write", None)
+        monkeypatch.setattr(contest, "write", None)
         assert runs.command("bench", *words) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
@@ -185,8 +186,8 @@ class TestLeftOut:
         assert why(python("float", facts={"dtype": "float32"})) == "paints float32 [16, 20, 3]"
 
     def test_bfloat16_on_other_processors(self, faked, python, tmp_path, monkeypatch, capsys):
-        several = [bench.Contender("johnson", "torch", precision) for precision in ("float32", "bfloat16")]
-        monkeypatch.setattr(bench, "CONTENDERS", several)
+        several = [contest.Contender("johnson", "torch", precision) for precision in ("float32", "bfloat16")]
+        monkeypatch.setattr(contest, "CONTENDERS", several)
         monkeypatch.setattr(runtime, "fast_bfloat16", lambda: False)
         assert runs.command("bench", *SIZE, "--rounds", "2", "--torch", python("good")) == 0
         last = capsys.readouterr().err.splitlines()[-1]
@@ -202,7 +203,7 @@ class TestOurs:
         from tfstyle import networks
 
         def measure(*contenders):
-            monkeypatch.setattr(bench, "CONTENDERS", [bench.Contender("realtime", *each) for each in contenders])
+            monkeypatch.setattr(contest, "CONTENDERS", [contest.Contender("realtime", *each) for each in contenders])
             words = ("--height", "32", "--width", "40", "--rounds", "2", "-o", str(tmp_path / "bench.json"))
             assert runs.command("bench", *words) == 0
             return json.loads((tmp_path / "bench.json").read_text())

@@ -1,6 +1,6 @@
 """One contender of ``tfstyle bench``: a process that paints one photo, timed, whenever it is told to.
 
-Run by `cli.bench`, as a module or by its path: ``PYTHON peers.py ENGINE PRECISION FOLDER THREADS``. By its path it
+Run by `contest`, as a module or by its path: ``PYTHON peers.py ENGINE PRECISION FOLDER THREADS``. By its path it
 needs NumPy and the engine, not tfstyle, so that PyTorch and ONNX Runtime may live in an environment of their own; both
 paint with Johnson's network as `networks` has it, written out here once more, with the same weights.
 
