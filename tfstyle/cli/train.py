@@ -79,8 +79,8 @@ def run(arguments: argparse.Namespace) -> None:
     run = training.Training(chosen, style, photos)
     if beginning and state is None:
         run.begin_with(beginning)
-    course = _Course(run, folder, recipe, arguments.sample_every)
-    course.board, course.statistics = board, _statistics(style, arguments.painting)
+    statistics = _statistics(style, arguments.painting)
+    course = _Course(run, folder, recipe, statistics=statistics, sample_every=arguments.sample_every, board=board)
     course.resume(state)
     course.complete(arguments.name)
 
@@ -146,14 +146,20 @@ def _preview(folder: pathlib.Path, style: Any, chosen: settings.Training) -> Non
 
 
 class _Course:
-    """A training with what it leaves: checkpoints, samples, curves, and the exported network."""
+    """A training with what it leaves: checkpoints, samples, curves, the painting's statistics, the exported network."""
 
-    # Where losses are told besides, and the style's file of statistics.
-    board: reports.Board | None = None
-    statistics = b""
-
-    def __init__(self, run: "training.Training", folder: pathlib.Path, recipe: dict, sample_every: int) -> None:
-        self._run, self._folder, self._recipe, self._sample_every = run, folder, recipe, sample_every
+    def __init__(
+        self,
+        run: "training.Training",
+        folder: pathlib.Path,
+        recipe: dict[str, Any],
+        *,
+        statistics: bytes,
+        sample_every: int,
+        board: reports.Board | None,
+    ) -> None:
+        self._run, self._folder, self._recipe, self._statistics = run, folder, recipe, statistics
+        self._sample_every, self._board = sample_every, board
         self._history, self._photos = reports.History(), _sample_photos()
         self._saved_at, self._sampled = time.monotonic(), 0
 
@@ -176,8 +182,8 @@ class _Course:
 
     def _note(self, progress: "training.Progress") -> None:
         self._history.add(progress.step, {**progress.losses, "seconds": progress.seconds})
-        if self.board:
-            self.board.add(progress.step, progress.losses)
+        if self._board:
+            self._board.add(progress.step, progress.losses)
         if progress.step // self._sample_every > self._sampled:
             self._sample(progress.step)
         if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
@@ -207,7 +213,7 @@ class _Course:
         card = {**self._recipe, "seconds": round(self._run.seconds), "tfstyle": tfstyle.__version__}
         self._history.write_csv(self._folder / "training" / "losses.csv")
         self._sample(self._run.step)
-        files.atomic_write(self._folder / shipped.STATISTICS, self.statistics)
+        files.atomic_write(self._folder / shipped.STATISTICS, self._statistics)
         export.write(self._run.network, self._folder)
         self._run.network.save_weights(self._folder / stylizer.WEIGHTS)
         files.atomic_write(self._folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
