@@ -123,7 +123,7 @@ class TestHappyPath:
         monkeypatch.setattr(train._Course, "_finish", lambda self: (finish(self), seen.append(self)))
         assert tfstyle(*THREE, "-o", "out") == 0
         (course,) = seen
-        expected = course._run.paint(course._photos[0])
+        expected = course._run.paint(course._diary.photo)
         assert np.abs(images.load_image("out/preview.jpg").rgb - expected).mean() < 3
         for variable, stored in zip(course._run.network.variables, _stored("out", course._run.network), strict=True):
             np.testing.assert_array_equal(variable, stored)

@@ -6,7 +6,8 @@ import importlib.util
 import json
 import pathlib
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from tfstyle import styles, training
 
 __all__ = ["add_arguments", "run"]
+
+_Paint: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 _SAMPLE_SIZE = 384
@@ -79,8 +82,8 @@ def run(arguments: argparse.Namespace) -> None:
     run = training.Training(chosen, style, photos)
     if beginning and state is None:
         run.begin_with(beginning)
-    statistics = _statistics(style, arguments.painting)
-    course = _Course(run, folder, recipe, statistics=statistics, sample_every=arguments.sample_every, board=board)
+    diary = _Diary(folder / "training", arguments.sample_every, board)
+    course = _Course(run, folder, recipe, _statistics(style, arguments.painting), diary)
     course.resume(state)
     course.complete(arguments.name)
 
@@ -145,61 +148,77 @@ def _preview(folder: pathlib.Path, style: Any, chosen: settings.Training) -> Non
     console.say(f"saved {folder / 'training' / 'preview.png'}")
 
 
+class _Diary:
+    """What a training tells on its way: losses, their curves, sample pictures."""
+
+    def __init__(self, folder: pathlib.Path, every: int, board: reports.Board | None) -> None:
+        self._folder, self._every, self._board = folder, every, board
+        self._photos, self._sampled = _sample_photos(), 0
+        self.history = reports.History()
+
+    def resume(self, state: Mapping[str, np.ndarray], step: int) -> None:
+        """Goes back to a checkpoint."""
+        self.history.restore(state)
+        self._sampled = step // self._every
+
+    def note(self, progress: "training.Progress", paint: _Paint) -> None:
+        """Takes the losses, and paints samples when it is time."""
+        self.history.add(progress.step, {**progress.losses, "seconds": progress.seconds})
+        if self._board:
+            self._board.add(progress.step, progress.losses)
+        if progress.step // self._every > self._sampled:
+            self.sample(progress.step, paint)
+
+    def sample(self, step: int, paint: _Paint) -> None:
+        """Paints the samples, draws the curves."""
+        self._sampled = step // self._every
+        sheet = reports.contact_sheet([paint(photo) for photo in self._photos], [f"{step}"] * 3)
+        images.save_image(self._folder / f"sample-{step:06d}.jpg", sheet)
+        if importlib.util.find_spec("matplotlib"):  # An extra; losses.csv has the same numbers.
+            curves = self.history.curves(["loss", "content", "style", "variation", "grid"])
+            reports.plot_curves(self._folder / "losses.png", curves)
+
+    def write(self) -> None:
+        """Writes the losses so far."""
+        self.history.write_csv(self._folder / "losses.csv")
+
+    @property
+    def photo(self) -> np.ndarray:
+        """The first of the samples' photos."""
+        return self._photos[0]
+
+
 class _Course:
-    """A training with what it leaves: checkpoints, samples, curves, the painting's statistics, the exported network."""
+    """A training from its beginning to the exported network, by way of checkpoints."""
 
     def __init__(
-        self,
-        run: "training.Training",
-        folder: pathlib.Path,
-        recipe: dict[str, Any],
-        *,
-        statistics: bytes,
-        sample_every: int,
-        board: reports.Board | None,
+        self, run: "training.Training", folder: pathlib.Path, recipe: dict[str, Any], statistics: bytes, diary: _Diary
     ) -> None:
         self._run, self._folder, self._recipe, self._statistics = run, folder, recipe, statistics
-        self._sample_every, self._board = sample_every, board
-        self._history, self._photos = reports.History(), _sample_photos()
-        self._saved_at, self._sampled = time.monotonic(), 0
+        self._diary, self._saved_at = diary, time.monotonic()
 
-    def resume(self, state: dict[str, np.ndarray] | None) -> None:
+    def resume(self, state: Mapping[str, np.ndarray] | None) -> None:
         """Goes back to a checkpoint."""
         if state is not None:
             self._run.restore(state)
-            self._history.restore(state)
-            self._sampled = self._run.step // self._sample_every
+            self._diary.resume(state, self._run.step)
 
     def complete(self, name: str) -> None:
         with console.Interrupts().watch() as interrupts:
             with console.Progress(name) as bar:
                 for progress in self._run:
                     bar.show(progress)
-                    self._note(progress)
+                    self._diary.note(progress, self._run.paint)
+                    if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
+                        self._save()
                     if interrupts.asked and progress.step < progress.steps:
                         self._stop()
             self._finish()
 
-    def _note(self, progress: "training.Progress") -> None:
-        self._history.add(progress.step, {**progress.losses, "seconds": progress.seconds})
-        if self._board:
-            self._board.add(progress.step, progress.losses)
-        if progress.step // self._sample_every > self._sampled:
-            self._sample(progress.step)
-        if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
-            self._save()
-
-    def _sample(self, step: int) -> None:
-        self._sampled = step // self._sample_every
-        sheet = reports.contact_sheet([self._run.paint(photo) for photo in self._photos], [f"{step}"] * 3)
-        images.save_image(self._folder / "training" / f"sample-{step:06d}.jpg", sheet)
-        if importlib.util.find_spec("matplotlib"):  # An extra; losses.csv has the same numbers.
-            curves = self._history.curves(["loss", "content", "style", "variation", "grid"])
-            reports.plot_curves(self._folder / "training" / "losses.png", curves)
-
     def _save(self) -> None:
-        checkpoints.save(_checkpoint(self._folder), self._recipe, {**self._run.state(), **self._history.state()})
-        self._history.write_csv(self._folder / "training" / "losses.csv")
+        state = {**self._run.state(), **self._diary.history.state()}
+        checkpoints.save(_checkpoint(self._folder), self._recipe, state)
+        self._diary.write()
         self._saved_at = time.monotonic()
 
     def _stop(self) -> None:
@@ -211,13 +230,13 @@ class _Course:
         from tfstyle import export
 
         card = {**self._recipe, "seconds": round(self._run.seconds), "tfstyle": tfstyle.__version__}
-        self._history.write_csv(self._folder / "training" / "losses.csv")
-        self._sample(self._run.step)
+        self._diary.write()
+        self._diary.sample(self._run.step, self._run.paint)
         files.atomic_write(self._folder / shipped.STATISTICS, self._statistics)
         export.write(self._run.network, self._folder)
         self._run.network.save_weights(self._folder / stylizer.WEIGHTS)
         files.atomic_write(self._folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
-        images.save_image(self._folder / "preview.jpg", self._run.paint(self._photos[0]))
+        images.save_image(self._folder / "preview.jpg", self._run.paint(self._diary.photo))
         checkpoints.remove(_checkpoint(self._folder))
         skipped = len(self._run.unusable)
         left_out = f"; {skipped} photos were broken, grey or small, and left out" if skipped else ""
