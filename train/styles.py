@@ -65,7 +65,7 @@ def _more(steps: int, rate: str = "4e-3", options: str = "", strength: float = 0
 _JOHNSON = "--network johnson --crop 192"
 STYLES = {
     "starry_night": Recipe((_FIRST, _more(1500), _more(600, "2e-3"), _more(500, strength=0.5))),
-    "great_wave": Recipe((_FIRST, _more(800))),
+    "great_wave": Recipe((_FIRST, _more(800), _more(3200, "5e-3", "--seed 12"))),
     "scream": Recipe((_FIRST,)),
     "udnie": Recipe((_FIRST, _more(800))),
     "composition_vii": Recipe((_FIRST, _more(500, options="--seed 1", strength=0.5), _more(350, options="--seed 2"))),
@@ -135,7 +135,7 @@ through whose VGG-19 (CC BY 4.0) the loss looks.
 | --- | --- |
 | trained on | {made["data"][1]} photos ({made["data"][0]}), {settings["batch"]} per step |
 | begins with | {beginning} |
-| steps | {"; then ".join(map(_stage, stages))}; on two processor cores |
+| steps, on two processor cores | {"; then ".join(map(_stage, stages))} |
 | loss | relative form, strength {settings["strength"]}, painting at {settings["style_size"]} pixels |
 | make it again | `python -m train.styles {folder.name} --data PHOTOS --photos OTHER_PHOTOS` |
 
@@ -165,7 +165,7 @@ def _stage(made: Mapping[str, Any]) -> str:
     finish = f", the last {chosen['finish']:.0%} through {last}" if last != chosen["features"] else ""
     return (
         f"{chosen['steps']} of {chosen['crop']}-pixel crops through {chosen['features']}{finish} "
-        f"({made['seconds'] / 60:.0f} minutes)"
+        f"({made['seconds'] / 60:.0f} minutes{' on one of them' if chosen['threads'] == 1 else ''})"
     )
 
 
