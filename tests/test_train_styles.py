@@ -77,7 +77,8 @@ def test_card_tells_of_another_beginning_and_of_all_stages(tmp_path, monkeypatch
     monkeypatch.setitem(styles.STYLES, "second", styles.Recipe(("--steps 30",), painting="scream", beginning="alone"))
     card = card_of(stored(tmp_path / "alone"), last)
     assert "| begins with | random weights |" in card
-    assert "8000 of 192-pixel crops through compact, the last 25% through vgg19 (6 minutes on one of them); then 30 of 256" in card
+    assert "8000 of 192-pixel crops through compact, the last 25% through vgg19 (6 minutes on one" in card
+    assert "on one of them); then 30 of 256-pixel crops" in card
     assert "the network of [alone](../alone)" in card_of(stored(tmp_path / "second"), last)
 
 
