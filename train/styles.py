@@ -68,7 +68,14 @@ STYLES = {
     "great_wave": Recipe((_FIRST, _more(800), _more(3200, "5e-3", "--seed 12"))),
     "scream": Recipe((_FIRST,)),
     "udnie": Recipe((_FIRST, _more(800), _more(3200, "5e-3", "--seed 11"))),
-    "composition_vii": Recipe((_FIRST, _more(500, options="--seed 1", strength=0.5), _more(350, options="--seed 2"))),
+    "composition_vii": Recipe(
+        (
+            _FIRST,
+            _more(500, options="--seed 1", strength=0.5),
+            _more(350, options="--seed 2"),
+            _more(2600, "5e-3", "--seed 14"),
+        )
+    ),
     "shipwreck": Recipe((_FIRST,)),
     "wheat_field": Recipe(
         (
