@@ -373,8 +373,8 @@ def test_sgd_is_polyaks_momentum_in_units_of_the_first_gradient():
 
 
 def test_the_base_class_leaves_the_step_to_others():
-    with pytest.raises(NotImplementedError):
-        minimize.Minimizer(bowl(np.zeros(3), np.eye(3)), start(3)).step()
+    with pytest.raises(TypeError, match="abstract.*step"):
+        minimize.Minimizer(bowl(np.zeros(3), np.eye(3)), start(3))
 
 
 # ----------------------------------------------------------------------------------------------------- SciPy's L-BFGS-B

@@ -102,8 +102,7 @@ def test_recipe_is_what_the_shipped_network_was_made_by(name):
     for stage, settled in zip(styles.STYLES[name].stages, made, strict=True):
         words = ["tfstyle", "train", name, "--name", name, "--data", "photos", *stage.split()]
         asked = dataclasses.asdict(options.read_settings(main._parse(words), settings.Training))
-        machine = {"threads": settled["threads"]}  # What the network learns does not depend on it.
-        assert settled == {key: asked[key] for key in settled} | machine
+        assert settled == {key: asked[key] for key in settled}
 
 
 def test_photos_to_score_on_are_looked_for_before_the_training(monkeypatch, capsys):

@@ -8,6 +8,7 @@ TensorFlow runs the large operations one by one (no graph): there are few, and g
 touch them.
 """
 
+import abc
 import math
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,7 @@ Objective = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, Any]]
 State = dict[str, np.ndarray]
 
 
-class Minimizer:
+class Minimizer(abc.ABC):
     """What the three have in common.
 
     Attributes:
@@ -40,13 +41,13 @@ class Minimizer:
         self._objective = objective
         self.loss, self._gradient, self.extras = self._evaluate(self.image)
 
+    @abc.abstractmethod
     def step(self) -> float:
         """One iteration.
 
         Returns:
             The loss after it.
         """
-        raise NotImplementedError
 
     def state(self) -> State:
         """Everything that the next step depends on, as arrays."""
