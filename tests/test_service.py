@@ -19,7 +19,7 @@ from fastapi import testclient
 from PIL import Image
 
 from tfstyle import errors, files, stylizer
-from tfstyle.service import api, guard, limits, painting, slow
+from tfstyle.service import api, guard, jobs, limits, painting, slow
 
 STYLE = "starry_night"
 
@@ -432,7 +432,7 @@ def test_the_last_event_is_told_even_if_its_status_is_seen_late():
     service = types.SimpleNamespace(slow=types.SimpleNamespace(watched=lambda _: contextlib.nullcontext()))
 
     async def told():
-        stream = api._events(service, picture)
+        stream = jobs._events(service, picture)
         first = await anext(stream)
         picture.status = "done"
         return [first, *[event async for event in stream]]

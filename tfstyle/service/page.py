@@ -1,6 +1,5 @@
-"""The page: a photo in a moment, a picture that is painted slowly, the camera. Gradio draws it, `api.Service` works."""
+"""The page: a photo in a moment, a picture painted slowly, the camera. Gradio draws it, `core.Service` works."""
 
-import asyncio
 import contextlib
 import os
 import pathlib
@@ -14,7 +13,7 @@ from fastapi import concurrency
 from PIL import Image
 
 from tfstyle import color, errors, images, shipped, stylizer
-from tfstyle.service import api, limits, pictures, slow
+from tfstyle.service import core, jobs, limits, pictures, slow
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # Read on import: nothing is told to anybody.
 
@@ -24,7 +23,6 @@ __all__ = ["mount"]
 
 # Long sides, pixels: what is shown while one tries, and what a camera sends.
 _SHOWN, _CAMERA = 768, 512
-_LOOK_EVERY = 0.3
 _CAMERA_EVERY = 0.05
 _CSS = (pathlib.Path(__file__).parent / "page.css").read_text()
 _HEADING = '<header class="masthead"><h1>tfstyle</h1><p>Your photos, painted. They go nowhere else.</p></header>'
@@ -37,7 +35,7 @@ class _Tried:
         self.path, self.photo, self.painted = path, photo, dict[str, np.ndarray]()
 
 
-def mount(app: fastapi.FastAPI, service: api.Service) -> fastapi.FastAPI:
+def mount(app: fastapi.FastAPI, service: core.Service) -> fastapi.FastAPI:
     """Adds the page at ``/``.
 
     Args:
@@ -112,7 +110,7 @@ def _strip(more: str = "") -> tuple[list[str], Any]:
     return list(trained), gallery
 
 
-def _photo_tab(service: api.Service) -> None:
+def _photo_tab(service: core.Service) -> None:
     tried = gr.State(None, time_to_live=600)
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -185,7 +183,7 @@ def _photo_tab(service: api.Service) -> None:
     whole.click(full, inputs, saved)
 
 
-def _slow_tab(service: api.Service) -> None:
+def _slow_tab(service: core.Service) -> None:
     name = gr.State("")
     with gr.Row():
         with gr.Column(scale=2, min_width=300):
@@ -237,7 +235,7 @@ def _slow_tab(service: api.Service) -> None:
     stop.click(stopped, name, None, show_progress="hidden")
 
 
-def _camera_tab(service: api.Service) -> None:
+def _camera_tab(service: core.Service) -> None:
     last = gr.State(0.0)
     with gr.Row():
         camera = gr.Image(label="Camera", sources=["webcam"], streaming=True, type="numpy")
@@ -285,20 +283,14 @@ def _titles() -> list[tuple[str, str]]:
     return list(titles.items())
 
 
-async def _developed(service: api.Service, picture: slow.SlowPicture) -> AsyncIterator[tuple[Any, str, str]]:
+async def _developed(service: core.Service, picture: slow.SlowPicture) -> AsyncIterator[tuple[Any, str, str]]:
     """The picture so far, what there is to say, the picture's name; until it is done or stopped."""
-    with service.slow.watched(picture):
-        shown = None
-        while True:
-            now = picture.version, picture.status
-            if now != shown:
-                file = picture.result.read_bytes() if now[1] == "done" else picture.preview
+    async with contextlib.aclosing(jobs.changes(service, picture)) as changing:
+        async for status in changing:
+            if status:
+                file = picture.result.read_bytes() if status == "done" else picture.preview
                 rgb = np.rint(images.load_image(file).rgb).astype(np.uint8) if file else None
                 yield rgb, _said(picture.described()), picture.name
-                shown = now
-            if now[1] in ("done", "stopped", "failed"):
-                return
-            await asyncio.sleep(_LOOK_EVERY)
 
 
 def _said(job: dict[str, Any]) -> str:

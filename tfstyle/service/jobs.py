@@ -1,0 +1,123 @@
+"""The routes of slow pictures: begin one, follow it, stop it, go on, fetch it."""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated
+
+import fastapi
+from fastapi import concurrency, responses
+
+from tfstyle import shipped
+from tfstyle.service import core, limits, pictures, schemas, slow
+
+__all__ = ["changes", "router"]
+
+# Seconds between two looks at a slow picture.
+_LOOK_EVERY = 0.25
+# An empty line now and then keeps connections alive, and notices those that are not.
+_ALIVE_EVERY = 10.0
+_NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+def router(service: core.Service) -> fastapi.APIRouter:
+    """The routes below ``/v1/jobs``.
+
+    Args:
+        service: whose slow pictures they are.
+
+    Returns:
+        The routes.
+
+    Raises:
+        Refused: in the routes, for what cannot be done.
+    """
+    routes = fastapi.APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=schemas.REFUSALS)
+    _add_orders(routes, service)
+    _add_views(routes, service)
+    return routes
+
+
+def _add_orders(routes: fastapi.APIRouter, service: core.Service) -> None:
+    @routes.post("", summary="Begin a slow picture", status_code=202)
+    async def start(
+        image: Annotated[fastapi.UploadFile, fastapi.File(description="the photo")],
+        style: Annotated[str, fastapi.Form(description="a name that tfstyle styles lists", max_length=100)] = "",
+        painting: Annotated[fastapi.UploadFile | None, fastapi.File(description="any painting, instead")] = None,
+        strength: Annotated[float, fastapi.Form(ge=0, le=1)] = 0.5,
+        size: Annotated[int, fastapi.Form(ge=32, le=8192, description="long side, pixels")] = 512,
+    ) -> schemas.Job:
+        """Begins to paint a picture slowly."""
+        photo, own = await image.read(), await painting.read() if painting else b""
+        if bool(own) == bool(style):
+            raise limits.Refused(schemas.UNPROCESSABLE, "style: send a style's name or a painting, one of the two")
+        if style and style not in shipped.load_all():
+            raise limits.Refused(404, f"there is no style {style!r}: use one of {', '.join(shipped.load_all())}")
+        for file in filter(None, (photo, own)) if photo else (photo,):
+            await concurrency.run_in_threadpool(pictures.read, file, service.bounds, 16)
+        wishes = {"strength": strength, "size": size}
+        picture = await concurrency.run_in_threadpool(service.slow.add, photo, own or style, wishes)
+        return schemas.Job(**picture.described())
+
+    @routes.post("/{name}/stop", summary="Stop it")
+    def stop(name: str) -> schemas.Job:
+        """Stops a picture after the present step; it can be gone on with."""
+        return schemas.Job(**service.slow.stop(name).described())
+
+    @routes.post("/{name}/continue", summary="Go on with it")
+    def go_on(name: str) -> schemas.Job:
+        """Goes on with a stopped picture."""
+        return schemas.Job(**service.slow.go_on(name).described())
+
+
+def _add_views(routes: fastapi.APIRouter, service: core.Service) -> None:
+    @routes.get("/{name}", summary="How far it is")
+    async def described(name: str) -> schemas.Job:
+        """How far a picture is."""
+        return schemas.Job(**service.slow.get(name).described())
+
+    @routes.get("/{name}/events", summary="Follow it", response_class=responses.StreamingResponse)
+    async def events(name: str) -> responses.StreamingResponse:
+        """Server-sent events, at most four a second; when nobody listens any more, the picture is stopped."""
+        stream = _events(service, service.slow.get(name))
+        return responses.StreamingResponse(stream, media_type="text/event-stream", headers=_NOT_KEPT)
+
+    @routes.get("/{name}/picture", summary="The picture itself", response_class=responses.Response)
+    async def picture(name: str) -> fastapi.Response:
+        """The picture so far (JPEG), or the finished one (PNG)."""
+        found = service.slow.get(name)
+        if found.status == "done":
+            return responses.FileResponse(found.result, media_type="image/png", filename=f"{found.name}.png")
+        if not found.preview:
+            raise limits.Refused(404, "nothing is painted yet: wait for the first step")
+        return fastapi.Response(found.preview, media_type="image/jpeg", headers=_NOT_KEPT)
+
+
+async def changes(service: core.Service, picture: slow.SlowPicture) -> AsyncGenerator[str]:
+    """Watches a picture until it is done, failed or stopped; when nobody watches it any more, it is stopped.
+
+    Args:
+        service: whose picture it is.
+        picture: the picture.
+
+    Yields:
+        Its status, at first and whenever it has changed; an empty one now and then while it has not.
+    """
+    with service.slow.watched(picture):
+        shown, said_at = None, time.monotonic()
+        while True:
+            now = picture.version, picture.status  # Both: the one may change between two looks, the other be seen late.
+            if now != shown or time.monotonic() - said_at > _ALIVE_EVERY:
+                yield now[1] if now != shown else ""
+                shown, said_at = now, time.monotonic()
+            if now[1] in ("done", "failed", "stopped"):
+                return
+            await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _events(service: core.Service, picture: slow.SlowPicture) -> AsyncIterator[str]:
+    async with contextlib.aclosing(changes(service, picture)) as changing:
+        async for status in changing:
+            yield f"event: {status}\ndata: {json.dumps(picture.described())}\n\n" if status else ":\n\n"
