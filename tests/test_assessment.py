@@ -32,7 +32,7 @@ def slow_path(photo, target, steps):
 
 def test_the_photo_itself_is_worth_nothing_and_keeps_everything(photo, target):
     score = assessment.assess(lambda image: image, photo, target, most=3)
-    assert score.iterations == 0
+    assert score.iterations == pytest.approx(0, abs=1e-4)  # The two losses may be summed in different orders.
     assert score.content == pytest.approx(0, abs=1e-6)
     assert score.structure == pytest.approx(1)
     assert score.frame == score.saturation == score.blobs == 0
