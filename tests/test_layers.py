@@ -70,6 +70,26 @@ def test_mirror_padding_of_unknown_sizes(shape):
     np.testing.assert_array_equal(maps.at_unknown_size(layers.MirrorPadding(1), image), expected)
 
 
+class TestEdgePadding:
+    @pytest.mark.parametrize("shape", maps.SHAPES)
+    @pytest.mark.parametrize("size", [0, 1, 2, 5])
+    def test_repeats_the_outermost_pixels_however_small_the_map(self, shape, size):
+        image = maps.random(*shape)
+        expected = np.pad(image, ((0, 0), (size, size), (size, size), (0, 0)), "edge")
+        np.testing.assert_array_equal(layers.EdgePadding(size)(image), expected)
+        np.testing.assert_array_equal(maps.at_unknown_size(layers.EdgePadding(size), image), expected)
+
+    def test_is_saved_with_its_size(self):
+        again = layers.EdgePadding.from_config(layers.EdgePadding(2, name="edge").get_config())
+        assert (again.size, again.name) == (2, "edge")
+
+
+def test_nothing_is_reversed_for_a_border_of_one_pixel():
+    """LiteRT's delegate for processors knows no reversal and would hand the map back and forth."""
+    graph = tf.function(layers.MirrorPadding(1)).get_concrete_function(tf.TensorSpec([1, None, None, 2])).graph
+    assert not [each.name for each in graph.get_operations() if "Reverse" in each.type]
+
+
 class TestPadToMultiple:
     @pytest.mark.parametrize("shape", maps.SHAPES)
     @pytest.mark.parametrize("multiple", [1, 4, 8])

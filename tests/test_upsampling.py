@@ -72,6 +72,25 @@ class TestLinearPhases:
         phases = maps.at_unknown_size(upsampling.LinearPhases(), padded)
         np.testing.assert_array_equal(in_their_places(phases), upsampling.LinearUpsampling()(padded))
 
+    @pytest.mark.parametrize("shape", maps.SHAPES)
+    def test_rectified_before_they_are_put_together(self, shape):
+        padded = np.pad(maps.random(*shape), ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+        expected = np.maximum(upsampling.LinearPhases()(padded), 0)
+        assert np.any(expected == 0)
+        np.testing.assert_array_equal(upsampling.LinearPhases(rectify=True)(padded), expected)
+
+    @pytest.mark.parametrize("shape", maps.SHAPES)
+    def test_a_wider_border_of_the_small_map_is_a_mirrored_border_of_the_large_one(self, shape):
+        """Next to the edge; `networks.Blocks.interpolated_with_border` relies on it."""
+        image = maps.random(*shape)
+        large = upsampling.LinearUpsampling()(np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")).numpy()
+        wider = upsampling.LinearUpsampling()(np.pad(image, ((0, 0), (2, 2), (2, 2), (0, 0)), "edge")).numpy()
+        expected = np.pad(large, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+        np.testing.assert_array_equal(wider[:, 1:-1, 1:-1], expected)
+
+    def test_is_saved_with_its_rectifier(self):
+        assert upsampling.LinearPhases.from_config(upsampling.LinearPhases(rectify=True).get_config()).rectify
+
 
 class TestGridFilter:
     def test_takes_out_what_repeats_every_four_pixels(self):
@@ -105,16 +124,25 @@ class TestGridFilter:
         assert upsampling.GridFilter.from_config(upsampling.GridFilter(5).get_config()).blocks == 5
 
 
+def as_phases(large: np.ndarray) -> np.ndarray:
+    """`in_their_places` backwards."""
+    batch, height, width, channels = large.shape
+    blocks = np.reshape(large, (batch, height // 2, 2, width // 2, 2, channels))
+    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height // 2, width // 2, 4 * channels)
+
+
 class TestPhasesConv:
     @pytest.mark.parametrize("shape", maps.SHAPES)
-    def test_is_the_convolution_of_the_mirrored_large_map(self, shape):
-        phases = maps.random(*shape[:3], 4 * shape[3])
+    def test_is_the_convolution_of_the_large_map(self, shape):
+        """Mirrored by two pixels, a block, of which the farther one does not count."""
+        batch, height, width, channels = shape
+        large = maps.random(batch, 2 * height, 2 * width, channels)
         layer = upsampling.PhasesConv(5)
-        layer.build(phases.shape)
-        kernel = maps.random(3, 3, shape[-1], 5)
+        layer.build((batch, None, None, 4 * channels))
+        kernel = maps.random(3, 3, channels, 5)
         layer.set_weights([kernel])
-        large = np.pad(in_their_places(phases), ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
-        expected = tf.nn.conv2d(large, kernel, 1, "VALID")
+        mirrored = np.pad(large, ((0, 0), (2, 2), (2, 2), (0, 0)), "symmetric")
+        phases, expected = as_phases(mirrored), tf.nn.conv2d(mirrored[:, 1:-1, 1:-1], kernel, 1, "VALID")
         np.testing.assert_allclose(in_their_places(layer(phases).numpy()), expected, atol=1e-4)
         np.testing.assert_allclose(in_their_places(maps.at_unknown_size(layer, phases)), expected, atol=1e-4)
 
@@ -126,13 +154,13 @@ class TestPhasesConv:
         kernel, below = tape.gradient(value, [layer.kernel.value, phases])
         assert kernel.shape == (3, 3, 3, 2)
         assert np.abs(kernel).min() > 0
-        assert np.abs(below).min() > 0
+        assert np.abs(below[:, 1:-1, 1:-1]).min() > 0
 
     def test_is_saved_with_its_filters_and_start(self):
         layer = upsampling.PhasesConv(6, kernel_initializer="zeros", name="colours")
         again = upsampling.PhasesConv.from_config(layer.get_config())
         assert (again.filters, again.name) == (6, "colours")
-        assert np.abs(again(maps.random(1, 2, 2, 4))).max() == 0
+        assert np.abs(again(maps.random(1, 4, 4, 4))).max() == 0
 
     def test_keeps_the_number_format(self):
         assert upsampling.PhasesConv(2, dtype="mixed_bfloat16")(maps.random(1, 3, 3, 4)).dtype == tf.bfloat16

@@ -61,9 +61,22 @@ class Blocks:
         """Twice as high and wide, by linear interpolation."""
         return upsampling.LinearUpsampling(dtype=self._dtype)(self._padded(tensor, 3))
 
-    def interpolated_phases(self, tensor: Tensor) -> Tensor:
-        """The same, kept as phases."""
-        return upsampling.LinearPhases(dtype=self._dtype)(self._padded(tensor, 3))
+    def interpolated_with_border(self, tensor: Tensor) -> Tensor:
+        """The same, rectified, with two more pixels on each side, so that a 3x3 convolution needs no other border.
+
+        Next to the edge they are what mirroring the large map would give, and a border of the small one is cheaper.
+        """
+        layer = upsampling.LinearUpsampling(rectify=True, dtype=self._dtype)
+        return layer(layers.EdgePadding(2, dtype=self._dtype)(tensor))
+
+    def phases_with_border(self, tensor: Tensor) -> Tensor:
+        """The same, kept as phases: one more block on each side."""
+        layer = upsampling.LinearPhases(rectify=True, dtype=self._dtype)
+        return layer(layers.EdgePadding(2, dtype=self._dtype)(tensor))
+
+    def inside(self, tensor: Tensor, border: int) -> Tensor:
+        """Without so many pixels on each side."""
+        return keras.layers.Cropping2D(border, dtype=self._dtype)(tensor)
 
     def residual(self, tensor: Tensor, change: Tensor) -> Tensor:
         """The sum."""
@@ -79,11 +92,11 @@ class Blocks:
         """Two 3x3 convolutions to RGB at twice the maps' size; their sum, bounded to 0..255.
 
         Args:
-            coarse: is interpolated to that size.
-            fine: phases of a map of that size.
+            coarse: is interpolated to that size; from `interpolated_with_border`.
+            fine: phases of a map of that size, from `phases_with_border`.
         """
         options = {"kernel_initializer": self._small(), "dtype": self._dtype}
-        coarse = upsampling.UpsampledConv(3, **options)(self._padded(coarse, 3))
+        coarse = self.inside(upsampling.UpsampledConv(3, **options)(coarse), 1)  # Few channels: cheaper than before it.
         fine = upsampling.PhasesConv(3, **options)(fine)
         return self._bounded(upsampling.Interleave(dtype=self._dtype)(self.residual(coarse, fine)))
 
@@ -137,9 +150,9 @@ def _realtime(blocks: Blocks, tensor: Tensor) -> Tensor:
         change = blocks.normed(blocks.conv(blocks.depthwise(change), 64, 1), rectify=False)
         tensor = blocks.residual(tensor, change)
     tensor = blocks.normed(blocks.conv(tensor, 64, 3), rectify=False)
-    half = blocks.rectified(blocks.interpolated(tensor))
-    few = blocks.normed(blocks.conv(half, 16, 1), rectify=False)
-    return blocks.enlarged_colours(half, blocks.rectified(blocks.interpolated_phases(few)))
+    half = blocks.interpolated_with_border(tensor)
+    few = blocks.normed(blocks.inside(blocks.conv(half, 16, 1), 2), rectify=False)
+    return blocks.enlarged_colours(half, blocks.phases_with_border(few))
 
 
 NETWORKS: dict[str, Body] = {"realtime": _realtime, "johnson": _johnson}

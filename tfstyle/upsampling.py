@@ -32,12 +32,24 @@ class LinearPhases(keras.layers.Layer):
     Rows first, then columns: 3/4 of a pixel and 1/4 of its neighbour on the pixel's side. In this order what is even
     stays even to the last bit. A 2x2 kernel rounds differently in each phase; normalisations take that for detail of a
     flat map and make a grid of it. The input needs a border of one pixel.
+
+    Args:
+        rectify: makes what is negative 0.
     """
+
+    def __init__(self, *, rectify: bool = False, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.rectify = rectify
 
     def call(self, inputs: Tensor) -> Tensor:
         """``[B, H + 2, W + 2, C]`` to ``[B, H, W, 4 C]``."""
-        rows = _halfway(inputs, axis=1)
-        return ops.concatenate([phase for row in rows for phase in _halfway(row, axis=2)], axis=-1)
+        phases = [phase for row in _halfway(inputs, axis=1) for phase in _halfway(row, axis=2)]
+        # One by one: LiteRT makes that a part of the interpolation.
+        return ops.concatenate([ops.relu(phase) if self.rectify else phase for phase in phases], axis=-1)
+
+    def get_config(self) -> dict:
+        """The layer's settings, for saving."""
+        return {**super().get_config(), "rectify": self.rectify}
 
 
 def _halfway(inputs: Tensor, axis: int) -> list[Tensor]:
@@ -151,7 +163,9 @@ class UpsampledConv(_ConvToPhases):
 
 
 class PhasesConv(_ConvToPhases):
-    """Mirrored border and a 3x3 convolution without bias, of phases to phases.
+    """A 3x3 convolution without bias, of phases to phases.
+
+    The input needs a border of one block.
 
     Args:
         filters: channels that come out.
@@ -163,21 +177,8 @@ class PhasesConv(_ConvToPhases):
         self._add_kernel(input_shape[-1] // 4)
 
     def call(self, inputs: Tensor) -> Tensor:
-        """``[B, H, W, 4 C]`` to ``[B, H, W, 4 filters]``."""
-        half = inputs.shape[-1] // 2
-
-        def rows_swapped(border: Tensor) -> Tensor:
-            return ops.concatenate([border[..., half:], border[..., :half]], axis=-1)
-
-        def columns_swapped(border: Tensor) -> Tensor:
-            first, second, third, fourth = ops.split(border, 4, axis=-1)
-            return ops.concatenate([second, first, fourth, third], axis=-1)
-
-        # The mirror image of a block has its pixels the other way round.
-        tall = [rows_swapped(inputs[:, :1]), inputs, rows_swapped(inputs[:, -1:])]
-        tall = ops.concatenate(tall, axis=1)
-        padded = [columns_swapped(tall[:, :, :1]), tall, columns_swapped(tall[:, :, -1:])]
-        return self._convolved(ops.concatenate(padded, axis=2), "klio,kpac,lqbd->abcdipqo", _NEIGHBOURS)
+        """``[B, H + 2, W + 2, 4 C]`` to ``[B, H, W, 4 filters]``."""
+        return self._convolved(inputs, "klio,kpac,lqbd->abcdipqo", _NEIGHBOURS)
 
 
 def _interpolation() -> np.ndarray:
