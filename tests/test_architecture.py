@@ -49,6 +49,7 @@ ORDER = [
     "export",
     "stylizer",
     "clips",
+    "sound",
     "films",
     "motion",
     "peers",

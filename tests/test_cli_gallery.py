@@ -165,6 +165,7 @@ class TestStyles:
 
 
 class TestDemo:
+    @pytest.mark.slow
     def test_paints_without_any_file(self):
         assert runs.command("demo", "--size", "64", "-o", "demo.png") == 0
         sheet, slow = images.load_image("demo.png").rgb, images.load_image("demo/starry_night--slow.png").rgb

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle import clips, errors, files, images
+from tfstyle import clips, errors, files, images, sound
 
 __all__ = ["Film", "open_film"]
 
@@ -21,8 +21,6 @@ __all__ = ["Film", "open_film"]
 _H264 = {"crf": "18", "preset": "fast", "bf": "0"}
 # ITU-T H.273, tables 2-4: BT.709, limited range. What a player would guess depends on the picture's size.
 _BT709, _LIMITED = 1, 1
-# ISO/IEC 14496-3, table 1.18: sampling rates of AAC; sound of any other becomes the first one.
-_AAC_RATES = (48000, 44100, 96000, 88200, 64000, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 _GIF_TICK = fractions.Fraction(1, 100)
 # A palette for each frame: one for all would have to be made of all frames before the first is written.
 _GIF_FILTERS = (("palettegen", "stats_mode=single"), ("paletteuse", "new=1"))
@@ -241,7 +239,7 @@ class _Mp4(_InParts):
         with contextlib.ExitStack() as stack:
             if self._clip.audio:
                 original = stack.enter_context(self._av.open(str(self._clip.path)))
-                sources.append(self._sound(original, result))
+                sources.append(sound.packets(original, self._clip.origin, result, self._end()))
             for _, packets in heapq.merge(*sources, key=lambda pair: pair[0]):
                 result.mux(packets)
 
@@ -253,52 +251,6 @@ class _Mp4(_InParts):
                 if packet is packets[-1] and number == self.parts - 1:
                     packet.duration = round(self.last_duration * self._clip.tick / packet.time_base)
                 yield packet.pts * packet.time_base, packet
-
-    def _sound(self, original: Any, result: Any) -> Iterator[tuple[fractions.Fraction, Any]]:
-        """The sound as far as there are pictures: AAC as it is, anything else as AAC."""
-        source, end = original.streams.audio[0], self._end()
-        if source.codec_context.name == "aac":
-            return self._packets(original, source, result.add_stream_from_template(source), end)
-        rate = source.codec_context.sample_rate
-        stream = result.add_stream("aac", rate=rate if rate in _AAC_RATES else _AAC_RATES[0])
-        stream.layout = "mono" if source.codec_context.layout.nb_channels == 1 else "stereo"
-        return self._encoded(original, source, stream, end)
-
-    def _packets(self, original: Any, source: Any, stream: Any, end: fractions.Fraction) -> Iterator:
-        shift = round(self._clip.origin / source.time_base)
-        for packet in original.demux(source):
-            if packet.dts is None:
-                continue
-            packet.dts, packet.pts, packet.stream = packet.dts - shift, packet.pts - shift, stream
-            time = packet.dts * packet.time_base
-            if time >= end:
-                return
-            yield time, packet
-
-    def _encoded(self, original: Any, source: Any, stream: Any, end: fractions.Fraction) -> Iterator:
-        shift = round(self._clip.origin / source.time_base)
-        time = fractions.Fraction(0)
-        fitted: Any = None
-        kind: tuple | None = None
-        for frame in self._heard(original, source):
-            if kind != (frame.format.name, frame.layout.name, frame.sample_rate):  # It may change in the middle.
-                kind = (frame.format.name, frame.layout.name, frame.sample_rate)
-                fitted = self._av.AudioResampler(format="fltp", layout=stream.layout, rate=stream.sample_rate)
-            if frame.pts is not None:
-                frame.pts -= shift
-                time = frame.pts * frame.time_base
-            if time >= end:
-                break
-            yield time, [packet for part in fitted.resample(frame) for packet in stream.encode(part)]
-        yield time, stream.encode(None)
-
-    def _heard(self, original: Any, source: Any) -> Iterator[Any]:
-        """Decoded sound; what is damaged is left out."""
-        for packet in original.demux(source):
-            try:
-                yield from packet.decode()
-            except self._av.FFmpegError:
-                continue
 
     def _end(self) -> fractions.Fraction:
         last = fractions.Fraction(0)
