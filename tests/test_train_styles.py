@@ -158,3 +158,28 @@ class TestStages:
         beginning = pathlib.Path(command[command.index("--begin-with") + 1])
         assert (beginning / "network.weights.h5").stat().st_size > 0
         assert beginning.is_relative_to(tmp_path)
+
+    def test_the_last_one_alone_begins_with_the_shipped_network(self, train, tmp_path):
+        folder = tmp_path / "scream"
+        folder.mkdir()
+        (folder / "network.weights.h5").write_text("weights")
+        (folder / "card.json").write_text('{"words": "second", "stages": [{"words": "first"}]}')
+        three = styles.Recipe(("--steps 5", "--steps 7", "--steps 9"), beginning="")
+        assert styles._lay_out(three, folder)
+        cards, (command,) = train(three, resume=True)
+        assert cards == [{"words": "first"}, {"words": "second"}]
+        assert "--steps 9" in " ".join(command)
+        beginning = pathlib.Path(command[command.index("--begin-with") + 1])
+        assert (beginning / "network.weights.h5").read_text() == "weights"
+
+    @pytest.mark.parametrize("stages", [("--steps 5",), ("--steps 5", "--steps 7", "--steps 9")])
+    def test_a_network_of_another_number_of_stages_is_refused(self, stages, tmp_path, monkeypatch, capsys):
+        (tmp_path / "scream").mkdir()
+        (tmp_path / "scream" / "card.json").write_text("{}")
+        monkeypatch.setattr(styles, "_FOLDER", tmp_path)
+        monkeypatch.setitem(styles.STYLES, "scream", styles.Recipe(stages))
+        monkeypatch.setattr("sys.argv", ["styles", "scream", "--data", "x", "--photos", str(tmp_path), "--last"])
+        with pytest.raises(SystemExit):
+            styles.main()
+        assert "add one to its recipe" in capsys.readouterr().err
+        assert not (tmp_path / "scream" / "training").exists()
