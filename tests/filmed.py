@@ -36,6 +36,8 @@ def write(
     times: Sequence[int] | None = None,
     tick: fractions.Fraction = fractions.Fraction(1, RATE),
     sound: str = "",
+    sampling: int = 48000,
+    layout: str = "stereo",
     rotation: int = 0,
 ) -> pathlib.Path:
     """Writes a film.
@@ -46,6 +48,8 @@ def write(
         times: when they are shown, in ticks; one after the other if nothing is said.
         tick: seconds.
         sound: codec of a tone as long as the film; none if empty.
+        sampling: of the tone, per second.
+        layout: of its channels.
         rotation: degrees, counterclockwise, that a player is told to turn it.
     """
     times = range(len(frames)) if times is None else times
@@ -56,22 +60,23 @@ def write(
         video.codec_context.time_base = tick
         if rotation:
             video.set_display_rotation(rotation)
-        audio = container.add_stream(sound, rate=48000, layout="stereo") if sound else None
+        audio = container.add_stream(sound, rate=sampling, layout=layout) if sound else None
         for frame, time in zip(frames, times, strict=True):
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
             picture.pts, picture.time_base = time, tick
             container.mux(video.encode(picture))
         container.mux(video.encode())
         if audio:
-            samples = int(48000 * (times[-1] + 1) * tick)
+            samples = int(sampling * (times[-1] + 1) * tick)
             for start in range(0, samples, 1024):
-                container.mux(audio.encode(_tone(start)))
+                container.mux(audio.encode(_tone(start, sampling, layout)))
             container.mux(audio.encode(None))
     return path
 
 
-def _tone(start: int) -> av.AudioFrame:
-    wave = (8000 * np.sin(np.arange(start, start + 1024) * 2 * np.pi * 440 / 48000)).astype(np.int16)
-    frame = av.AudioFrame.from_ndarray(np.repeat(wave, 2)[None], format="s16", layout="stereo")
-    frame.sample_rate, frame.pts, frame.time_base = 48000, start, fractions.Fraction(1, 48000)
+def _tone(start: int, sampling: int, layout: str) -> av.AudioFrame:
+    wave = (8000 * np.sin(np.arange(start, start + 1024) * 2 * np.pi * 440 / sampling)).astype(np.int16)
+    channels = av.AudioLayout(layout).nb_channels
+    frame = av.AudioFrame.from_ndarray(np.repeat(wave, channels)[None], format="s16", layout=layout)
+    frame.sample_rate, frame.pts, frame.time_base = sampling, start, fractions.Fraction(1, sampling)
     return frame

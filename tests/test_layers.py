@@ -10,7 +10,8 @@ from tfstyle import layers
 
 
 @pytest.mark.parametrize(
-    ("shape", "size"), [((1, 4, 5, 3), 1), ((2, 3, 7, 1), 3), ((1, 1, 1, 2), 1), ((1, 5, 5, 1), 0)]
+    ("shape", "size"),
+    [((1, 4, 5, 3), 1), ((2, 3, 7, 1), 3), ((1, 1, 1, 2), 1), ((1, 5, 5, 1), 0), ((2, 2, 5, 3), 2), ((1, 4, 9, 2), 4)],
 )
 def test_pads_by_the_mirror_image_with_the_edge_repeated(shape, size):
     image = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
@@ -84,9 +85,10 @@ class TestEdgePadding:
         assert (again.size, again.name) == (2, "edge")
 
 
-def test_nothing_is_reversed_for_a_border_of_one_pixel():
+@pytest.mark.parametrize("size", [1, 2])
+def test_nothing_is_reversed_for_a_narrow_border(size):
     """LiteRT's delegate for processors knows no reversal and would hand the map back and forth."""
-    graph = tf.function(layers.MirrorPadding(1)).get_concrete_function(tf.TensorSpec([1, None, None, 2])).graph
+    graph = tf.function(layers.MirrorPadding(size)).get_concrete_function(tf.TensorSpec([1, None, None, 2])).graph
     assert not [each.name for each in graph.get_operations() if "Reverse" in each.type]
 
 

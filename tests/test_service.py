@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import concurrent.futures
-import contextlib
 import io
 import json
 import pathlib
@@ -19,7 +18,7 @@ from fastapi import testclient
 from PIL import Image
 
 from tfstyle import errors, files, stylizer
-from tfstyle.service import api, guard, jobs, limits, painting, slow
+from tfstyle.service import api, guard, jobs, limits, painting, slow, slow_picture
 
 STYLE = "starry_night"
 
@@ -352,14 +351,14 @@ class TestJobs:
 
     def test_beginnings_are_counted_until_a_checkpoint(self, make, tmp_path, monkeypatch):
         client, counted = make(tmp_path), []
-        shown = slow.SlowPicture._show
+        shown = slow_picture.SlowPicture._show
 
         def show(picture, iterate):
             counted.append(json.loads((picture.folder / "request.json").read_text())["attempts"])
             shown(picture, iterate)
             picture.stop()
 
-        monkeypatch.setattr(slow.SlowPicture, "_show", show)
+        monkeypatch.setattr(slow_picture.SlowPicture, "_show", show)
         name = job(client).json()["id"]
         waited(client, name, "stopped")
         counted.append(json.loads((tmp_path / name / "request.json").read_text())["attempts"])
@@ -367,8 +366,8 @@ class TestJobs:
 
     def test_a_stop_is_not_lost_before_the_first_step(self, client, monkeypatch):
         """It comes when the picture has left the queue and is not being painted yet."""
-        paint = slow.SlowPicture.paint
-        monkeypatch.setattr(slow.SlowPicture, "paint", lambda picture: (picture.stop(), paint(picture)))
+        paint = slow_picture.SlowPicture.paint
+        monkeypatch.setattr(slow_picture.SlowPicture, "paint", lambda picture: (picture.stop(), paint(picture)))
         told = waited(client, job(client, size=256).json()["id"], "stopped", "done")
         assert (told["status"], told["step"]) == ("stopped", 0)
 
@@ -405,7 +404,7 @@ class TestJobs:
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
 
     def test_a_failure_is_told_and_stops_no_worker(self, client, monkeypatch):
-        monkeypatch.setattr(slow.SlowPicture, "_show", lambda *_: 1 / 0)
+        monkeypatch.setattr(slow_picture.SlowPicture, "_show", lambda *_: 1 / 0)
         told = waited(client, job(client).json()["id"], "failed")
         assert told["error"] == "an error of the program's own: please report it"
         monkeypatch.undo()
@@ -426,18 +425,54 @@ class TestJobs:
         refused(client.post(f"/v1/jobs/{name}/continue"), 409, "only a stopped one")
 
 
-def test_the_last_event_is_told_even_if_its_status_is_seen_late():
-    """A worker changes number and status one after the other; a look may fall between the two."""
-    picture = types.SimpleNamespace(version=5, status="running", described=dict)
-    service = types.SimpleNamespace(slow=types.SimpleNamespace(watched=lambda _: contextlib.nullcontext()))
+class TestEvents:
+    """Of a picture whose worker the test plays."""
 
-    async def told():
-        stream = jobs._events(service, picture)
-        first = await anext(stream)
-        picture.status = "done"
-        return [first, *[event async for event in stream]]
+    @pytest.fixture
+    def picture(self):
+        return types.SimpleNamespace(version=5, status="running", described=dict, watchers=0, deserted_at=0.0)
 
-    assert [event.partition("\n")[0] for event in asyncio.run(told())] == ["event: running", "event: done"]
+    @pytest.fixture
+    def stream(self, picture, monkeypatch):
+        monkeypatch.setattr(slow, "_LOOK_EVERY", 0.01)
+        pictures = slow.Slow(limits.Limits(slow=1))
+        yield jobs._events(types.SimpleNamespace(slow=pictures), picture)
+        pictures.close()
+
+    def test_the_last_one_is_told_even_if_its_status_is_seen_late(self, picture, stream):
+        """A worker changes number and status one after the other; a look may fall between the two."""
+
+        async def told():
+            first = await anext(stream)
+            picture.status = "done"
+            return [first, *[event async for event in stream]]
+
+        assert [event.partition("\n")[0] for event in asyncio.run(told())] == ["event: running", "event: done"]
+
+    def test_a_word_now_and_then_keeps_the_connection(self, picture, stream, monkeypatch):
+        monkeypatch.setattr(slow, "_ALIVE_EVERY", 0.03)
+
+        async def told():
+            words = [await anext(stream) for _ in range(3)]
+            picture.version += 1
+            return [*words, await anext(stream)]
+
+        begun = time.monotonic()
+        first, *alive, last = asyncio.run(told())
+        assert alive == [":\n\n"] * 2
+        assert first.startswith("event: running\n")
+        assert last.startswith("event: running\n")
+        assert time.monotonic() - begun >= 0.06
+
+    def test_who_hangs_up_watches_no_more(self, picture, stream):
+        async def left():
+            await anext(stream)
+            assert picture.watchers == 1
+            await stream.aclose()
+
+        asyncio.run(left())
+        assert picture.watchers == 0
+        assert picture.deserted_at > time.monotonic()
 
 
 class TestGuard:

@@ -51,6 +51,30 @@ def test_times_count_from_the_origin(source, tmp_path):
     assert written(source, tmp_path / "out.mp4", 99, origin)[0] == pytest.approx(-0.25, abs=0.03)
 
 
+@pytest.mark.parametrize(
+    ("sampling", "layout", "expected"),
+    [(8000, "mono", (8000, "mono")), (37800, "mono", (48000, "mono")), (192000, "5.1", (48000, "stereo"))],
+)
+def test_rates_and_channels_that_aac_or_players_do_not_know(tmp_path, sampling, layout, expected):
+    sounding = {"sound": "pcm_s16le", "sampling": sampling, "layout": layout}
+    source = filmed.write(tmp_path / "in.mkv", filmed.pan(30), **sounding)
+    written(source, tmp_path / "out.mp4", 99)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        context = container.streams.audio[0].codec_context
+        assert (context.sample_rate, context.layout.name) == expected
+    assert heard(tmp_path / "out.mp4").shape[1] / expected[0] == pytest.approx(1.2, abs=0.3)
+
+
+def test_damaged_packets_are_left_out(tmp_path):
+    source = filmed.write(tmp_path / "in.mkv", filmed.pan(30), sound="flac")
+    data = bytearray(source.read_bytes())
+    middle = len(data) * 2 // 3
+    data[middle : middle + 300] = b"\xff" * 300
+    source.write_bytes(bytes(data))
+    written(source, tmp_path / "out.mp4", 99)
+    assert 0.5 < heard(tmp_path / "out.mp4").shape[1] / 48000 < 1.4
+
+
 def first(source):
     """When the file's sound begins, seconds."""
     with av.open(str(source)) as container:

@@ -159,27 +159,82 @@ class TestStages:
         assert (beginning / "network.weights.h5").stat().st_size > 0
         assert beginning.is_relative_to(tmp_path)
 
-    def test_the_last_one_alone_begins_with_the_shipped_network(self, train, tmp_path):
-        folder = tmp_path / "scream"
-        folder.mkdir()
-        (folder / "network.weights.h5").write_text("weights")
-        (folder / "card.json").write_text('{"words": "second", "stages": [{"words": "first"}]}')
-        three = styles.Recipe(("--steps 5", "--steps 7", "--steps 9"), beginning="")
-        assert styles._lay_out(three, folder)
-        cards, (command,) = train(three, resume=True)
-        assert cards == [{"words": "first"}, {"words": "second"}]
-        assert "--steps 9" in " ".join(command)
-        beginning = pathlib.Path(command[command.index("--begin-with") + 1])
-        assert (beginning / "network.weights.h5").read_text() == "weights"
 
-    @pytest.mark.parametrize("stages", [("--steps 5",), ("--steps 5", "--steps 7", "--steps 9")])
-    def test_a_network_of_another_number_of_stages_is_refused(self, stages, tmp_path, monkeypatch, capsys):
-        (tmp_path / "scream").mkdir()
-        (tmp_path / "scream" / "card.json").write_text("{}")
+class TestLast:
+    """A stage added to a recipe, for a style that is shipped."""
+
+    @pytest.fixture
+    def folder(self, tmp_path, monkeypatch):
+        folder = stored(tmp_path / "scream")
+        (folder / "network.weights.h5").write_text("shipped")
+        (folder / "card.json").write_text(json.dumps(made(seed=2) | {"stages": [made(seed=1)]}))
         monkeypatch.setattr(styles, "_FOLDER", tmp_path)
-        monkeypatch.setitem(styles.STYLES, "scream", styles.Recipe(stages))
-        monkeypatch.setattr("sys.argv", ["styles", "scream", "--data", "x", "--photos", str(tmp_path), "--last"])
-        with pytest.raises(SystemExit):
+        monkeypatch.setitem(styles.STYLES, "scream", styles.Recipe(("--seed 1", "--seed 2", "--seed 3"), beginning=""))
+        return folder
+
+    @pytest.fixture
+    def run(self, folder, monkeypatch):
+        """Runs the program, whose trainings only note what they began with; may stop it at a command."""
+        commands = []
+
+        def pretended(*words):
+            words = list(map(str, words))
+            commands.append(words[0])
+            if words[0] == stop:
+                raise KeyboardInterrupt
+            if words[0] == "train" and not done(folder):
+                before = pathlib.Path(words[words.index("--begin-with") + 1], "network.weights.h5").read_text()
+                (folder / "network.weights.h5").write_text(f"{before}, {words[words.index('--seed') + 1]}")
+                (folder / "card.json").write_text(json.dumps(made(seed=3)))
+
+        def done(folder):  # As `tfstyle train --resume` finds out.
+            return json.loads((folder / "card.json").read_text())["settings"]["seed"] == 3
+
+        stop = ""
+
+        def run(*options, stopping_at=""):
+            nonlocal stop
+            stop = stopping_at
+            commands.clear()
+            words = ["styles", "scream", "--data", "photos", "--photos", str(folder), *options]
+            monkeypatch.setattr("sys.argv", words)
             styles.main()
+            return commands
+
+        monkeypatch.setattr(styles, "_tfstyle", pretended)
+        return run
+
+    def seeds(self, folder):
+        card = json.loads((folder / "card.json").read_text())
+        return [stage["settings"]["seed"] for stage in (*card["stages"], card)]
+
+    def test_begins_with_the_shipped_network(self, run, folder):
+        assert run("--last") == ["train", "evaluate"]
+        assert (folder / "network.weights.h5").read_text() == "shipped, 3"
+        assert self.seeds(folder) == [1, 2, 3]
+        assert not (folder / "training").exists()
+
+    @pytest.mark.parametrize("command", ["train", "evaluate"])
+    def test_interrupted_it_is_gone_on_with(self, run, folder, capsys, command):
+        with pytest.raises(KeyboardInterrupt):
+            run("--last", stopping_at=command)
+        with pytest.raises(SystemExit):
+            run("--last")
+        assert "go on with --resume" in capsys.readouterr().err
+        run("--resume")
+        assert (folder / "network.weights.h5").read_text() == "shipped, 3"
+        assert self.seeds(folder) == [1, 2, 3]
+
+    @pytest.mark.parametrize("stages", [("--seed 1",), ("--seed 1", "--seed 2"), ("--seed 1",) * 4])
+    def test_a_network_of_another_number_of_stages_is_refused(self, run, folder, capsys, monkeypatch, stages):
+        monkeypatch.setitem(styles.STYLES, "scream", styles.Recipe(stages))
+        with pytest.raises(SystemExit):
+            run("--last")
         assert "add one to its recipe" in capsys.readouterr().err
-        assert not (tmp_path / "scream" / "training").exists()
+        assert not (folder / "training").exists()
+
+    def test_nor_does_one_that_was_never_trained_serve(self, run, folder, capsys):
+        (folder / "card.json").unlink()
+        with pytest.raises(SystemExit):
+            run("--last")
+        assert "its card does not tell of 2 stages" in capsys.readouterr().err

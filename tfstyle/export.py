@@ -63,7 +63,7 @@ def _painted(network: keras.Model, image: tf.Tensor) -> tf.Tensor:
     height, width, _ = tf.unstack(tf.shape(image))
     fits = tf.reduce_all(tf.shape(image)[:2] % networks.MULTIPLE == 0)
     pad = layers.PadToMultiple(networks.MULTIPLE)
-    padded = tf.cond(fits, lambda: image[None], lambda: pad(image[None]))  # 3 ms of 1024 x 768 pixels' 100.
+    padded = tf.cond(fits, lambda: image[None], lambda: pad(image[None]))  # What fits would cost 3 ms of 100.
     painted = _rounded(network(tf.cast(padded, tf.float32)))
     return tf.ensure_shape(painted[0, :height, :width], [None, None, 3])
 

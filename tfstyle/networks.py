@@ -62,15 +62,16 @@ class Blocks:
         return upsampling.LinearUpsampling(dtype=self._dtype)(self._padded(tensor, 3))
 
     def interpolated_with_border(self, tensor: Tensor) -> Tensor:
-        """The same, rectified, with two more pixels on each side, so that a 3x3 convolution needs no other border.
+        """Twice as high and wide, by linear interpolation, rectified; with two more pixels on each side.
 
-        Next to the edge they are what mirroring the large map would give, and a border of the small one is cheaper.
+        The nearer one is what mirroring the large map would give, so that a 3x3 convolution needs no other border, and
+        a border of the small map is cheaper. The farther one is not: it is to be cut off after the convolution.
         """
         layer = upsampling.LinearUpsampling(rectify=True, dtype=self._dtype)
         return layer(layers.EdgePadding(2, dtype=self._dtype)(tensor))
 
     def phases_with_border(self, tensor: Tensor) -> Tensor:
-        """The same, kept as phases: one more block on each side."""
+        """`interpolated_with_border`, kept as phases: one more block on each side."""
         layer = upsampling.LinearPhases(rectify=True, dtype=self._dtype)
         return layer(layers.EdgePadding(2, dtype=self._dtype)(tensor))
 
@@ -96,7 +97,7 @@ class Blocks:
             fine: phases of a map of that size, from `phases_with_border`.
         """
         options = {"kernel_initializer": self._small(), "dtype": self._dtype}
-        coarse = self.inside(upsampling.UpsampledConv(3, **options)(coarse), 1)  # Few channels: cheaper than before it.
+        coarse = self.inside(upsampling.UpsampledConv(3, **options)(coarse), 1)  # Of 12 channels, not of 64.
         fine = upsampling.PhasesConv(3, **options)(fine)
         return self._bounded(upsampling.Interleave(dtype=self._dtype)(self.residual(coarse, fine)))
 

@@ -1,9 +1,9 @@
 """Makes the shipped styles: ``python -m train.styles NAME --data FOLDER --photos FOLDER``.
 
-Trains the network into ``saved_models/NAME``, in stages (``--resume`` goes on with an interrupted training, ``--last``
-makes the shipped network better by a stage that was added to its recipe), scores it on photos that it has not seen, and
-writes its model card. Most begin as `beginning` has them, which has learned all
-paintings at once; what is left is a stretch for one alone, through VGG-19.
+Trains the network into ``saved_models/NAME``, in stages, scores it on photos that it has not seen, and writes its model
+card. ``--last`` makes the shipped network better by a stage that was added to its recipe; ``--resume`` goes on with
+whatever was interrupted. Most begin as `beginning` has them, which has learned all paintings at once; what is left is a
+stretch for one alone, through VGG-19.
 """
 
 import argparse
@@ -213,8 +213,10 @@ def main() -> None:
     if not pathlib.Path(arguments.photos).is_dir():
         parser.error(f"{arguments.photos}: there is no such folder of photos to score on")
     recipe, folder = STYLES[arguments.name], _FOLDER / arguments.name
+    if arguments.last and (folder / "training").exists():
+        parser.error(f"{folder / 'training'}: a training was interrupted: go on with --resume, or delete that folder")
     if arguments.last and not _lay_out(recipe, folder):
-        parser.error(f"{folder} is not what all stages but the last have made: add one to its recipe, or do all")
+        parser.error(f"{folder}: its card does not tell of {len(recipe.stages) - 1} stages: add one to its recipe")
     earlier = _train(recipe, folder, arguments.data, resume=arguments.resume or arguments.last)
     made = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps({**made, "stages": earlier}, indent=1) + "\n")
@@ -225,13 +227,14 @@ def main() -> None:
 
 def _lay_out(recipe: Recipe, folder: pathlib.Path) -> bool:
     """Puts the shipped network where the last stage but one leaves its own, and all cards where theirs are."""
-    made = json.loads((folder / "card.json").read_text())
-    cards = [*made.pop("stages", []), made]
-    if len(cards) != len(recipe.stages) - 1:
+    file = folder / "card.json"
+    made = json.loads(file.read_text()) if file.exists() else {}
+    cards = [*made.pop("stages", []), made] if made else []
+    if not cards or len(cards) != len(recipe.stages) - 1:
         return False
     for number, each in enumerate(cards, start=1):
         result = folder / "training" / f"stage-{number}"
-        result.mkdir(parents=True, exist_ok=True)
+        result.mkdir(parents=True)
         (result / "card.json").write_text(json.dumps(each))
     shutil.copy(folder / stylizer.WEIGHTS, result)
     return True

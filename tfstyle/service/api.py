@@ -63,7 +63,7 @@ def _add_errors(app: fastapi.FastAPI) -> None:
     @app.exception_handler(exceptions.RequestValidationError)
     async def unprocessable(request: fastapi.Request, error: exceptions.RequestValidationError) -> Any:
         del request
-        return responses.JSONResponse({"error": schemas.first(error.errors())}, schemas.UNPROCESSABLE)
+        return responses.JSONResponse({"error": schemas.first_problem(error.errors())}, schemas.UNPROCESSABLE)
 
     @app.exception_handler(exceptions.StarletteHTTPException)
     async def other(request: fastapi.Request, error: exceptions.StarletteHTTPException) -> responses.JSONResponse:

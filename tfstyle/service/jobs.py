@@ -1,24 +1,18 @@
 """The routes of slow pictures: begin one, follow it, stop it, go on, fetch it."""
 
-import asyncio
 import contextlib
 import json
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 import fastapi
 from fastapi import concurrency, responses
 
 from tfstyle import shipped
-from tfstyle.service import core, limits, pictures, schemas, slow
+from tfstyle.service import core, limits, pictures, schemas, slow_picture
 
-__all__ = ["changes", "router"]
+__all__ = ["router"]
 
-# Seconds between two looks at a slow picture.
-_LOOK_EVERY = 0.25
-# An empty line now and then keeps connections alive, and notices those that are not.
-_ALIVE_EVERY = 10.0
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
@@ -95,29 +89,7 @@ def _add_views(routes: fastapi.APIRouter, service: core.Service) -> None:
         return fastapi.Response(found.preview, media_type="image/jpeg", headers=_NOT_KEPT)
 
 
-async def changes(service: core.Service, picture: slow.SlowPicture) -> AsyncGenerator[str]:
-    """Watches a picture until it is done, failed or stopped; when nobody watches it any more, it is stopped.
-
-    Args:
-        service: whose picture it is.
-        picture: the picture.
-
-    Yields:
-        Its status, at first and whenever it has changed; an empty one now and then while it has not.
-    """
-    with service.slow.watched(picture):
-        shown, said_at = None, time.monotonic()
-        while True:
-            now = picture.version, picture.status  # Both: the one may change between two looks, the other be seen late.
-            if now != shown or time.monotonic() - said_at > _ALIVE_EVERY:
-                yield now[1] if now != shown else ""
-                shown, said_at = now, time.monotonic()
-            if now[1] in ("done", "failed", "stopped"):
-                return
-            await asyncio.sleep(_LOOK_EVERY)
-
-
-async def _events(service: core.Service, picture: slow.SlowPicture) -> AsyncIterator[str]:
-    async with contextlib.aclosing(changes(service, picture)) as changing:
-        async for status in changing:
+async def _events(service: core.Service, picture: slow_picture.SlowPicture) -> AsyncIterator[str]:
+    async with contextlib.aclosing(service.slow.changes(picture)) as changes:
+        async for status in changes:
             yield f"event: {status}\ndata: {json.dumps(picture.described())}\n\n" if status else ":\n\n"

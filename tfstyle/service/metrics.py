@@ -9,7 +9,7 @@ import prometheus_client
 from fastapi import responses
 
 import tfstyle
-from tfstyle.service import core
+from tfstyle.service import core, slow_picture
 
 __all__ = ["Measured", "router"]
 
@@ -62,7 +62,7 @@ def router(service: core.Service, registry: prometheus_client.CollectorRegistry)
     waiting = prometheus_client.Gauge("tfstyle_photos_waiting", "Photos to be painted", registry=registry)
     waiting.set_function(lambda: service.painting.waiting)
     jobs = prometheus_client.Gauge("tfstyle_jobs", "Slow pictures", ("status",), registry=registry)
-    for status in ("waiting", "running", "stopped", "done", "failed"):
+    for status in slow_picture.Status:
         jobs.labels(status).set_function(functools.partial(service.slow.count, status))
     routes = fastapi.APIRouter(tags=["operation"])
 

@@ -7,9 +7,9 @@ from typing import Any, Literal
 import fastapi
 import pydantic
 
-from tfstyle.service import limits
+from tfstyle.service import limits, slow_picture
 
-__all__ = ["Encoded", "Job", "Painted", "REFUSALS", "UNPROCESSABLE", "UPLOAD", "Wishes", "first", "upload"]
+__all__ = ["Encoded", "Job", "Painted", "REFUSALS", "UNPROCESSABLE", "UPLOAD", "Wishes", "first_problem", "upload"]
 
 UNPROCESSABLE = 422
 _KINDS = Literal["jpeg", "png", "webp"]
@@ -53,7 +53,7 @@ class Job(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="allow")
 
     id: str
-    status: Literal["waiting", "running", "stopped", "done", "failed"]
+    status: slow_picture.Status
     step: int | None = None
     steps: int | None = None
     loss: float | None = None
@@ -70,7 +70,7 @@ UPLOAD = {
 """What `upload` reads, for the routes' documentation."""
 
 
-def first(problems: Any) -> str:
+def first_problem(problems: Any) -> str:
     """The first of pydantic's problems, in one line.
 
     Args:
@@ -102,7 +102,7 @@ async def upload(request: fastapi.Request) -> tuple[bytes, Wishes, bool]:
             encoded = Encoded.model_validate_json(await request.body())
             data = base64.b64decode(encoded.image, validate=True)
         except pydantic.ValidationError as error:
-            raise limits.Refused(UNPROCESSABLE, first(error.errors())) from error
+            raise limits.Refused(UNPROCESSABLE, first_problem(error.errors())) from error
         except (binascii.Error, ValueError) as error:
             raise limits.Refused(UNPROCESSABLE, "image: is not base64: encode the picture's file") from error
         return data, encoded, True
@@ -115,5 +115,5 @@ async def upload(request: fastapi.Request) -> tuple[bytes, Wishes, bool]:
             try:
                 return await file.read(), Wishes.model_validate(fields), False
             except pydantic.ValidationError as error:
-                raise limits.Refused(UNPROCESSABLE, first(error.errors())) from error
+                raise limits.Refused(UNPROCESSABLE, first_problem(error.errors())) from error
     raise limits.Refused(415, "send multipart/form-data or application/json")

@@ -1,9 +1,9 @@
-"""The slow path for many: pictures that are painted pixel by pixel while their makers watch, stop them and go on."""
+"""The slow path for many: pictures are painted in turn while their makers watch, stop them and go on."""
 
+import asyncio
 import contextlib
 import dataclasses
 import json
-import math
 import pathlib
 import queue
 import secrets
@@ -11,127 +11,22 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
-from tfstyle import checkpoints, errors, files, images, runtime, settings
-from tfstyle.service import limits
+from tfstyle import errors, files, runtime, settings
+from tfstyle.service import limits, slow_picture
 
-__all__ = ["Slow", "SlowPicture"]
+__all__ = ["Slow"]
 
-_SECONDS_BETWEEN_CHECKPOINTS = 20.0
-_SECONDS_BETWEEN_PREVIEWS = 1.0
-_WAITING, _RUNNING, _STOPPED, _DONE, _FAILED = "waiting", "running", "stopped", "done", "failed"
-_NUMBERS = ("step", "steps", "loss", "seconds", "remaining")
+# Seconds between two looks at a picture that is watched.
+_LOOK_EVERY = 0.25
+# A word now and then keeps connections alive, and notices those that are not.
+_ALIVE_EVERY = 10.0
 # Of a slow picture, in seconds, where nothing better is known.
 _GUESS = 60
 # So often a picture is begun without coming as far as a checkpoint: it may be what ends the program.
 _ATTEMPTS = 3
-
-
-class SlowPicture:
-    """One picture with its files: upload, painting, checkpoint, result.
-
-    Attributes:
-        name: of the picture, which nobody can guess.
-        status: ``waiting``, ``running``, ``stopped``, ``done`` or ``failed``.
-        progress: step, steps, loss, seconds, remaining; what else there is to say under ``error``.
-        preview: the picture so far, a JPEG file; empty at first.
-        version: rises with every change.
-        attempts: how often it was begun since it last came to a checkpoint.
-
-    Args:
-        folder: with ``request.json`` and what that needs.
-
-    Raises:
-        KeyError: that file is another program's.
-        ValueError: it is damaged.
-    """
-
-    def __init__(self, folder: pathlib.Path) -> None:
-        kept = json.loads((folder / "request.json").read_text())
-        self.folder, self.name, self.status = folder, folder.name, kept["status"]
-        self.progress: dict[str, Any] = dict.fromkeys(_NUMBERS) | kept.get("progress", {})
-        self.preview = self._shown.read_bytes() if self._shown.exists() else b""
-        self.version, self.attempts = 0, kept.get("attempts", 0)
-        self.watchers, self.deserted_at = 0, math.inf
-        self._stop = threading.Event()
-
-    @property
-    def result(self) -> pathlib.Path:
-        """The finished picture's file."""
-        return self.folder / "result.png"
-
-    @property
-    def _shown(self) -> pathlib.Path:
-        """The preview's file, for restarts."""
-        return self.folder / "preview.jpg"
-
-    def described(self) -> dict[str, Any]:
-        """What there is to know, as JSON."""
-        return {"id": self.name, "status": self.status, **self.progress}
-
-    def stop(self) -> None:
-        """Asks it to stop after the present step."""
-        self._stop.set()
-
-    def change(self, status: str, **progress: Any) -> None:
-        """Notes a new status, for restarts, too."""
-        self.progress |= progress
-        self.version += 1
-        self.status = status
-        request = json.loads((self.folder / "request.json").read_text())
-        request |= {"status": status, "progress": self.progress, "attempts": self.attempts}
-        files.atomic_write(self.folder / "request.json", json.dumps(request).encode())
-
-    def wait(self) -> None:
-        """Waits for its turn, whatever was asked before."""
-        self._stop.clear()
-        self.deserted_at = math.inf
-        self.change(_WAITING)
-
-    def paint(self) -> None:
-        """Paints from the start or the last checkpoint, to the end or until it is stopped."""
-        from tfstyle import jobs  # noqa: PLC0415 - loads TensorFlow
-
-        self.attempts += 1
-        self.change(_RUNNING)
-        request = json.loads((self.folder / "request.json").read_text())
-        chosen = settings.Settings(**request["settings"])
-        style = request["style"] or str(self.folder / "painting")
-        job = jobs.prepare(str(self.folder / "photo"), [style], chosen)
-        photo = job.photo()
-        run = job.start(photo)
-        kept = checkpoints.load(self.result)
-        if kept and kept[0] == json.loads(json.dumps(job.recipe)):  # Not another version's, or network's.
-            run.restore(kept[1])
-        saved_at = time.monotonic()
-        for iterate in run:
-            self._show(iterate)
-            stopping = self._stop.is_set() and iterate.step < iterate.steps
-            if stopping or time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
-                checkpoints.save(self.result, job.recipe, run.state())
-                saved_at, self.attempts = time.monotonic(), 0
-                files.atomic_write(self._shown, self.preview)
-                self.change(_STOPPED if stopping else _RUNNING)
-            if stopping:
-                return
-        images.save_image(self.result, iterate.image, alpha=photo.alpha, recipe=job.recipe)
-        checkpoints.remove(self.result)
-        self.preview = images.encode(iterate.image, ".jpg")
-        files.atomic_write(self._shown, self.preview)
-        self.change(_DONE, remaining=0.0)
-
-    def _show(self, iterate: Any) -> None:
-        numbers = {name: getattr(iterate, name) for name in _NUMBERS}
-        # JSON has no NaN.
-        self.progress |= {name: None if number != number else number for name, number in numbers.items()}  # noqa: PLR0124
-        if time.monotonic() - getattr(self, "_shown_at", -math.inf) > _SECONDS_BETWEEN_PREVIEWS:
-            self.preview = images.encode(iterate.image, ".jpg", quality=85)
-            self._shown_at = time.monotonic()
-        self.version += 1
-        if time.monotonic() > self.deserted_at and not self.watchers:
-            self.stop()
 
 
 class Slow:
@@ -146,17 +41,17 @@ class Slow:
         self._bounds = bounds
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="tfstyle-")
         self._folder = folder or pathlib.Path(self._temporary.name)  # type: ignore[union-attr]
-        self._queue: queue.Queue[SlowPicture | None] = queue.Queue()
+        self._queue: queue.Queue[slow_picture.SlowPicture | None] = queue.Queue()
         self._lock, self._closing = threading.Lock(), False
         self._pictures = {picture.name: picture for picture in self._found()}
         self._workers = [threading.Thread(target=self._work, daemon=True) for _ in range(bounds.slow)]
         for worker in self._workers:
             worker.start()
         for picture in self._pictures.values():
-            if picture.status == _WAITING:
+            if picture.status == slow_picture.Status.WAITING:
                 self._queue.put(picture)
 
-    def add(self, photo: bytes, style: str | bytes, wishes: Mapping[str, Any]) -> SlowPicture:
+    def add(self, photo: bytes, style: str | bytes, wishes: Mapping[str, Any]) -> slow_picture.SlowPicture:
         """Takes a picture on.
 
         Args:
@@ -175,16 +70,20 @@ class Slow:
         if (chosen.size or 0) > self._bounds.slow_side:
             raise limits.Refused(413, f"size is {chosen.size}: use {self._bounds.slow_side} or less")
         with self._lock:
-            if self.count(_WAITING) >= self._bounds.slow_queue:
+            if self.count(slow_picture.Status.WAITING) >= self._bounds.slow_queue:
                 raise limits.Refused(429, f"too many pictures are waiting: try again in {_GUESS} s", _GUESS)
             own = isinstance(style, bytes)
-            request = {"style": "" if own else style, "settings": dataclasses.asdict(chosen), "status": _WAITING}
+            request = {
+                "style": "" if own else style,
+                "settings": dataclasses.asdict(chosen),
+                "status": slow_picture.Status.WAITING,
+            }
             parts = {
                 "photo": photo,
                 **({"painting": style} if own else {}),
                 "request.json": json.dumps(request).encode(),
             }
-            picture = SlowPicture(self._written(parts))
+            picture = slow_picture.SlowPicture(self._written(parts))
             self._pictures[picture.name] = picture
             self._forget()
         self._queue.put(picture)
@@ -202,7 +101,7 @@ class Slow:
             raise limits.Refused(507, "the picture cannot be stored: the disk is full, or closed to writing") from error
         return folder
 
-    def get(self, name: str) -> SlowPicture:
+    def get(self, name: str) -> slow_picture.SlowPicture:
         """A picture by its name.
 
         Raises:
@@ -212,7 +111,7 @@ class Slow:
             raise limits.Refused(404, "there is no such picture: it may have been cleared away")
         return self._pictures[name]
 
-    def go_on(self, name: str) -> SlowPicture:
+    def go_on(self, name: str) -> slow_picture.SlowPicture:
         """Puts a stopped picture into the queue again.
 
         Raises:
@@ -220,15 +119,15 @@ class Slow:
         """
         with self._lock:
             picture = self.get(name)
-            if picture.status != _STOPPED:
+            if picture.status != slow_picture.Status.STOPPED:
                 raise limits.Refused(409, f"the picture is {picture.status}: only a stopped one can be gone on with")
-            if self.count(_WAITING) >= self._bounds.slow_queue:
+            if self.count(slow_picture.Status.WAITING) >= self._bounds.slow_queue:
                 raise limits.Refused(429, f"too many pictures are waiting: try again in {_GUESS} s", _GUESS)
             picture.wait()
         self._queue.put(picture)
         return picture
 
-    def stop(self, name: str) -> SlowPicture:
+    def stop(self, name: str) -> slow_picture.SlowPicture:
         """Stops a picture that waits or is being painted.
 
         Raises:
@@ -237,12 +136,12 @@ class Slow:
         with self._lock:
             picture = self.get(name)
             picture.stop()
-            if picture.status == _WAITING:
-                picture.change(_STOPPED)
+            if picture.status == slow_picture.Status.WAITING:
+                picture.change(slow_picture.Status.STOPPED)
         return picture
 
     @contextlib.contextmanager
-    def watched(self, picture: SlowPicture) -> Iterator[None]:
+    def watched(self, picture: slow_picture.SlowPicture) -> Iterator[None]:
         """While inside, somebody looks; a while after the last one has gone, the picture is stopped."""
         picture.watchers += 1
         try:
@@ -252,6 +151,26 @@ class Slow:
             if not picture.watchers:
                 picture.deserted_at = time.monotonic() + self._bounds.grace
 
+    async def changes(self, picture: slow_picture.SlowPicture) -> AsyncGenerator[str]:
+        """Watches a picture until it is done, failed or stopped.
+
+        Args:
+            picture: one of these.
+
+        Yields:
+            Its status, at first and whenever it has changed; an empty one now and then while it has not.
+        """
+        with self.watched(picture):
+            shown, said_at = None, time.monotonic()
+            while True:
+                now = picture.version, picture.status  # Both: the one may change before the other is seen.
+                if now != shown or time.monotonic() - said_at > _ALIVE_EVERY:
+                    yield now[1] if now != shown else ""
+                    shown, said_at = now, time.monotonic()
+                if now[1] in (slow_picture.Status.DONE, slow_picture.Status.FAILED, slow_picture.Status.STOPPED):
+                    return
+                await asyncio.sleep(_LOOK_EVERY)
+
     def count(self, status: str) -> int:
         """How many have a status."""
         return sum(picture.status == status for picture in list(self._pictures.values()))
@@ -259,7 +178,11 @@ class Slow:
     def close(self) -> None:
         """Stops what is being painted, to be gone on with after a restart, and ends the threads."""
         self._closing = True
-        running = [picture for picture in self._pictures.values() if picture.status in (_WAITING, _RUNNING)]
+        running = [
+            picture
+            for picture in self._pictures.values()
+            if picture.status in (slow_picture.Status.WAITING, slow_picture.Status.RUNNING)
+        ]
         for picture in running:
             picture.stop()
         for _ in self._workers:
@@ -267,14 +190,14 @@ class Slow:
         for worker in self._workers:
             worker.join()
         for picture in running:
-            if picture.status == _STOPPED:
+            if picture.status == slow_picture.Status.STOPPED:
                 picture.wait()
         if self._temporary:
             self._temporary.cleanup()
 
     def _work(self) -> None:
         while picture := self._queue.get():
-            if self._closing or picture.status != _WAITING:  # Stopped before its turn.
+            if self._closing or picture.status != slow_picture.Status.WAITING:  # Stopped before its turn.
                 continue
             try:
                 with runtime.graphs_in("float32"):  # Whatever those who paint photos set.
@@ -285,18 +208,18 @@ class Slow:
                 self._fail(picture, "an error of the program's own: please report it")
 
     @staticmethod
-    def _fail(picture: SlowPicture, reason: str) -> None:
+    def _fail(picture: slow_picture.SlowPicture, reason: str) -> None:
         with contextlib.suppress(Exception):  # Perhaps the disk is full: the worker is needed all the same.
-            picture.change(_FAILED, error=reason)
+            picture.change(slow_picture.Status.FAILED, error=reason)
 
-    def _found(self) -> Iterator[SlowPicture]:
+    def _found(self) -> Iterator[slow_picture.SlowPicture]:
         """Pictures of an earlier process; what was being painted waits again."""
         for request in sorted(self._folder.glob("*/request.json"), key=lambda path: path.stat().st_mtime):
             with contextlib.suppress(ValueError, KeyError):
-                picture = SlowPicture(request.parent)
-                if picture.status == _RUNNING and picture.attempts < _ATTEMPTS:
+                picture = slow_picture.SlowPicture(request.parent)
+                if picture.status == slow_picture.Status.RUNNING and picture.attempts < _ATTEMPTS:
                     picture.wait()
-                elif picture.status == _RUNNING:
+                elif picture.status == slow_picture.Status.RUNNING:
                     self._fail(
                         picture, f"the program ended {_ATTEMPTS} times while it painted this: try a smaller size"
                     )
@@ -304,7 +227,11 @@ class Slow:
 
     def _forget(self) -> None:
         """Clears the oldest finished pictures away."""
-        finished = [each for each in self._pictures.values() if each.status in (_DONE, _FAILED, _STOPPED)]
+        finished = [
+            each
+            for each in self._pictures.values()
+            if each.status in (slow_picture.Status.DONE, slow_picture.Status.FAILED, slow_picture.Status.STOPPED)
+        ]
         for picture in finished[: max(0, len(finished) - self._bounds.kept)]:
             del self._pictures[picture.name]
             shutil.rmtree(picture.folder, ignore_errors=True)

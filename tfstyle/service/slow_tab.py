@@ -10,7 +10,7 @@ import numpy as np
 from fastapi import concurrency
 
 from tfstyle import images, shipped
-from tfstyle.service import core, jobs, pictures, slow, widgets
+from tfstyle.service import core, pictures, slow_picture, widgets
 
 __all__ = ["fill"]
 
@@ -82,10 +82,10 @@ def _titles() -> list[tuple[str, str]]:
     return list(titles.items())
 
 
-async def _developed(service: core.Service, picture: slow.SlowPicture) -> AsyncIterator[tuple[Any, str, str]]:
+async def _developed(service: core.Service, picture: slow_picture.SlowPicture) -> AsyncIterator[tuple[Any, str, str]]:
     """The picture so far, what there is to say, the picture's name; until it is done or stopped."""
-    async with contextlib.aclosing(jobs.changes(service, picture)) as changing:
-        async for status in changing:
+    async with contextlib.aclosing(service.slow.changes(picture)) as changes:
+        async for status in changes:
             if status:
                 file = picture.result.read_bytes() if status == "done" else picture.preview
                 rgb = np.rint(images.load_image(file).rgb).astype(np.uint8) if file else None
