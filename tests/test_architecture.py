@@ -46,6 +46,7 @@ ORDER = [
     "muon",
     "trainer",
     "training",
+    "fused",
     "export",
     "stylizer",
     "clips",
@@ -61,7 +62,7 @@ ORDER = [
 ]
 # Those that load Keras or TensorFlow when they are imported; all others are imported in a moment.
 HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "planning", "optimization", "jobs"}
-HEAVY |= {"assessment", "data", "export", "muon", "networks", "trainer", "training", "upsampling"}
+HEAVY |= {"assessment", "data", "export", "fused", "muon", "networks", "trainer", "training", "upsampling"}
 HEAVY |= {"problem", "cli.gallery", "cli.session"}
 # Backend-neutral: training runs on whatever backend Keras has.
 KERAS_ONLY = {"losses", "layers", "features", "perceptual", "muon", "networks", "trainer", "training", "upsampling"}

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfstyle import export, layers, shipped, stylizer
+from tfstyle import shipped, stylizer
 
 
 @pytest.fixture(scope="session")
@@ -115,15 +115,3 @@ class TestFiles:
         _, _, folder = loaded
         names = {path.relative_to(folder).parts[0] for path in folder.rglob("*")}
         assert names == {"assets", "saved_model.pb", "fingerprint.pb", "variables", "model.tflite"}
-
-
-class TestFusedNorm:
-    @pytest.mark.parametrize("shape", [(1, 1, 1, 3), (1, 5, 7, 4), (1, 40, 33, 2)])
-    def test_is_instance_normalisation(self, shape):
-        image = np.random.default_rng(0).uniform(-3, 9, shape).astype(np.float32)
-        fused, plain = export.FusedNorm(), layers.InstanceNorm()
-        weights = [np.linspace(0.5, 2, shape[-1]), np.linspace(-1, 1, shape[-1])]
-        for layer in (fused, plain):
-            layer.build(shape)
-            layer.set_weights(weights)
-        np.testing.assert_allclose(fused(image), plain(image), atol=1e-4)

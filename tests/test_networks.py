@@ -111,7 +111,7 @@ def test_another_norm_takes_the_same_place():
     class Other(layers.InstanceNorm):
         pass
 
-    built = networks.build("realtime", norm=Other)
+    built = networks.build("realtime", kit=networks.Kit(norm=Other))
     kinds = {type(layer) for layer in built.layers if isinstance(layer, layers.InstanceNorm)}
     assert kinds == {Other}
 

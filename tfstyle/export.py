@@ -12,7 +12,7 @@ import tempfile
 import keras
 import tensorflow as tf
 
-from tfstyle import layers, networks, shipped
+from tfstyle import fused, layers, networks, shipped
 
 __all__ = ["write"]
 
@@ -22,15 +22,6 @@ _PICTURES = tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")
 _FILES = tf.TensorSpec([None], tf.string, name="image")
 
 
-class FusedNorm(layers.InstanceNorm):
-    """Batch normalisation with the statistics of a batch of one, which is instance normalisation, in one operation."""
-
-    def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """``[1, H, W, C]`` to the same shape."""
-        options = {"epsilon": self.epsilon, "is_training": True}
-        return tf.compat.v1.nn.fused_batch_norm(inputs, self.gamma, self.beta, **options)[0]
-
-
 def write(network: keras.Model, folder: pathlib.Path) -> None:
     """Writes SavedModel and LiteRT file of a network into one folder.
 
@@ -38,23 +29,23 @@ def write(network: keras.Model, folder: pathlib.Path) -> None:
         network: from `networks.build`, trained.
         folder: is made, if need be.
     """
-    fused, plain = (_copy(network, norm) for norm in (FusedNorm, layers.InstanceNorm))
+    quick, plain = (_copy(network, kit) for kit in (fused.KIT, networks.Kit()))
     archive = keras.export.ExportArchive()
-    archive.add_endpoint("serve", lambda image: {"stylized": _each(fused, image)}, [_PICTURES])
-    archive.add_endpoint("bytes", lambda image: {"stylized_bytes": _files(fused, image)}, [_FILES])
+    archive.add_endpoint("serve", lambda image: {"stylized": _each(quick, image)}, [_PICTURES])
+    archive.add_endpoint("bytes", lambda image: {"stylized_bytes": _files(quick, image)}, [_FILES])
     archive.write_out(str(folder), verbose=False)
     (folder / shipped.LITERT).write_bytes(_litert(plain))
 
 
-def _copy(network: keras.Model, norm: type[keras.layers.Layer]) -> keras.Model:
+def _copy(network: keras.Model, kit: networks.Kit) -> keras.Model:
     """The same weights in float32, without the padding to a multiple."""
-    copy = networks.build(network.name, norm=norm, any_size=False)
+    copy = networks.build(network.name, kit=kit, any_size=False)
     copy.set_weights(network.get_weights())
     return copy
 
 
 def _each(network: keras.Model, batch: tf.Tensor) -> tf.Tensor:
-    """One picture after the other: `FusedNorm` takes no more, and on a processor nothing is lost."""
+    """One picture after the other: `fused.FusedNorm` takes no more, and on a processor nothing is lost."""
     return tf.map_fn(lambda image: _painted(network, image), batch, fn_output_signature=_PICTURE)
 
 

@@ -6,6 +6,7 @@ same shape and range. Borders are mirrored throughout. Normalisation is by insta
 checkerboard.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from tfstyle import errors, layers, upsampling
 
-__all__ = ["MULTIPLE", "NETWORKS", "build"]
+__all__ = ["MULTIPLE", "NETWORKS", "Kit", "build"]
 
 Tensor: TypeAlias = keras.KerasTensor
 # The network's body: centred picture to logits of the painted one.
@@ -28,16 +29,31 @@ _MEAN, _DEVIATION = 116.0, 64.0
 MULTIPLE = 4
 
 
+@dataclasses.dataclass(frozen=True)
+class Kit:
+    """Classes of layers for which others of the same weights may stand in.
+
+    Attributes:
+        norm: normalises.
+        interpolation: doubles height and width.
+        phases: likewise, and keeps the result as phases.
+    """
+
+    norm: type[layers.InstanceNorm] = layers.InstanceNorm
+    interpolation: type[upsampling.LinearUpsampling] = upsampling.LinearUpsampling
+    phases: type[upsampling.LinearPhases] = upsampling.LinearPhases
+
+
 class Blocks:
     """The blocks that networks are built of, all in one number format.
 
     Args:
         dtype: ``float32`` or ``mixed_bfloat16``: a Keras dtype policy.
-        norm: the class of the normalising layers.
+        kit: classes of layers.
     """
 
-    def __init__(self, dtype: str, norm: type[keras.layers.Layer]) -> None:
-        self._dtype, self._norm = dtype, norm
+    def __init__(self, dtype: str, kit: Kit) -> None:
+        self._dtype, self._kit = dtype, kit
 
     def conv(self, tensor: Tensor, filters: int, size: int, stride: int = 1) -> Tensor:
         """Mirrored border, convolution; no bias, since a normalisation follows."""
@@ -50,7 +66,7 @@ class Blocks:
 
     def normed(self, tensor: Tensor, *, rectify: bool = True) -> Tensor:
         """Instance normalisation and rectifier."""
-        tensor = self._norm(dtype=self._dtype)(tensor)
+        tensor = self._kit.norm(dtype=self._dtype)(tensor)
         return self.rectified(tensor) if rectify else tensor
 
     def rectified(self, tensor: Tensor) -> Tensor:
@@ -59,7 +75,7 @@ class Blocks:
 
     def interpolated(self, tensor: Tensor) -> Tensor:
         """Twice as high and wide, by linear interpolation."""
-        return upsampling.LinearUpsampling(dtype=self._dtype)(self._padded(tensor, 3))
+        return self._kit.interpolation(dtype=self._dtype)(self._padded(tensor, 3))
 
     def interpolated_with_border(self, tensor: Tensor) -> Tensor:
         """Twice as high and wide, by linear interpolation, rectified; with two more pixels on each side.
@@ -67,12 +83,12 @@ class Blocks:
         The nearer one is what mirroring the large map would give, so that a 3x3 convolution needs no other border, and
         a border of the small map is cheaper. The farther one is not: it is to be cut off after the convolution.
         """
-        layer = upsampling.LinearUpsampling(rectify=True, dtype=self._dtype)
+        layer = self._kit.interpolation(rectify=True, dtype=self._dtype)
         return layer(layers.EdgePadding(2, dtype=self._dtype)(tensor))
 
     def phases_with_border(self, tensor: Tensor) -> Tensor:
         """`interpolated_with_border`, kept as phases: one more block on each side."""
-        layer = upsampling.LinearPhases(rectify=True, dtype=self._dtype)
+        layer = self._kit.phases(rectify=True, dtype=self._dtype)
         return layer(layers.EdgePadding(2, dtype=self._dtype)(tensor))
 
     def inside(self, tensor: Tensor, border: int) -> Tensor:
@@ -163,7 +179,7 @@ def build(
     network: str,
     *,
     dtype: str = "float32",
-    norm: type[keras.layers.Layer] = layers.InstanceNorm,
+    kit: Kit = Kit(),
     any_size: bool = True,
 ) -> keras.Model:
     """Builds a transformation network with random weights.
@@ -171,7 +187,7 @@ def build(
     Args:
         network: a name of `NETWORKS`.
         dtype: Keras dtype policy, ``float32`` or ``mixed_bfloat16``; the result is float32 either way.
-        norm: class of the normalising layers, for a faster one of the same weights.
+        kit: classes of layers, for others of the same weights.
         any_size: False leaves out what makes odd sizes possible: sides must be multiples of `MULTIPLE`.
 
     Returns:
@@ -184,6 +200,6 @@ def build(
         raise errors.InputError(f"unknown network {network!r}: choose one of {', '.join(NETWORKS)}")
     image = keras.Input((None, None, 3), name="image")
     padded = layers.PadToMultiple(MULTIPLE, dtype="float32")(image) if any_size else image
-    painted = NETWORKS[network](Blocks(dtype, norm), (padded - _MEAN) / np.float32(_DEVIATION))
+    painted = NETWORKS[network](Blocks(dtype, kit), (padded - _MEAN) / np.float32(_DEVIATION))
     outputs = layers.Crop(dtype="float32")(painted, image) if any_size else painted
     return keras.Model(image, outputs, name=network)

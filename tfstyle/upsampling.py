@@ -43,9 +43,14 @@ class LinearPhases(keras.layers.Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         """``[B, H + 2, W + 2, C]`` to ``[B, H, W, 4 C]``."""
+        return ops.concatenate(self._phases(inputs), axis=-1)
+
+    def _phases(self, inputs: Tensor) -> list[Tensor]:
         phases = [phase for row in _halfway(inputs, axis=1) for phase in _halfway(row, axis=2)]
-        # One by one: LiteRT makes that a part of the interpolation.
-        return ops.concatenate([ops.relu(phase) if self.rectify else phase for phase in phases], axis=-1)
+        return [self._rectified(phase) for phase in phases] if self.rectify else phases
+
+    def _rectified(self, phase: Tensor) -> Tensor:
+        return ops.relu(phase)  # One by one: LiteRT makes that a part of the interpolation.
 
     def get_config(self) -> dict:
         """The layer's settings, for saving."""
