@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfstyle import layers, networks, upsampling
 
-__all__ = ["KIT", "FusedNorm", "FusedPhases", "FusedUpsampling"]
+__all__ = ["FusedNorm", "FusedPhases", "FusedUpsampling", "KIT"]
 
 # TensorFlow makes convolution, bias and rectifier one operation, but a rectifier alone waits until the phases are put
 # together, and a bias of 0 is removed.

@@ -15,7 +15,7 @@ import numpy as np
 
 from tfstyle import errors, layers, upsampling
 
-__all__ = ["MULTIPLE", "NETWORKS", "Kit", "build"]
+__all__ = ["Kit", "MULTIPLE", "NETWORKS", "build"]
 
 Tensor: TypeAlias = keras.KerasTensor
 # The network's body: centred picture to logits of the painted one.
