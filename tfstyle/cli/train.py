@@ -59,8 +59,9 @@ def run(arguments: argparse.Namespace) -> None:
     folder = pathlib.Path(arguments.output or arguments.name)
     interrupted = resumption.Interrupted(_checkpoint(folder), resume=arguments.resume)
     runtime.import_tensorflow()
-    from tfstyle import data, styles, training
+    from tfstyle import data, export, styles, training
 
+    del export  # Loaded now: hours later, when it is needed, an updated one would not fit what is running.
     style, photos = styles.load(arguments.painting), data.open_photos(arguments.data, but=folder)
     beginning = stylizer.find(arguments.begin_with) / stylizer.WEIGHTS if arguments.begin_with else None
     _make(folder)
