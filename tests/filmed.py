@@ -74,7 +74,7 @@ def write(
     return path
 
 
-def _tone(start: int, sampling: int, layout: str) -> av.AudioFrame:
+def _tone(start: int, sampling: int = 48000, layout: str = "stereo") -> av.AudioFrame:
     wave = (8000 * np.sin(np.arange(start, start + 1024) * 2 * np.pi * 440 / sampling)).astype(np.int16)
     channels = av.AudioLayout(layout).nb_channels
     frame = av.AudioFrame.from_ndarray(np.repeat(wave, channels)[None], format="s16", layout=layout)
