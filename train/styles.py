@@ -242,11 +242,13 @@ def _lay_out(recipe: Recipe, folder: pathlib.Path) -> bool:
 
 def _train(recipe: Recipe, folder: pathlib.Path, data: str, *, resume: bool) -> list[dict[str, Any]]:
     """Trains all stages, the last one into the folder; the cards of those before."""
-    before, cards = _beginning(recipe, folder), []
+    before, cards = None, list[dict[str, Any]]()
     for number, options in enumerate(recipe.stages, start=1):
         last = number == len(recipe.stages)
         result = folder if last else folder / "training" / f"stage-{number}"
         if last or not (resume and (result / "card.json").exists()):
+            if number == 1:  # Later ones begin with the stage before, which may be done already.
+                before = _beginning(recipe, folder)
             words = [recipe.painting or folder.name, "--name", folder.name, "--data", data, "-o", str(result)]
             words += [*options.split(), *(["--begin-with", str(before)] if before else [])]
             words += ["--resume"] if resume else []

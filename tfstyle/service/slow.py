@@ -167,11 +167,11 @@ class Slow:
                 if now != shown or time.monotonic() - said_at > _ALIVE_EVERY:
                     yield now[1] if now != shown else ""
                     shown, said_at = now, time.monotonic()
-                if now[1] in (slow_picture.Status.DONE, slow_picture.Status.FAILED, slow_picture.Status.STOPPED):
+                if now[1] in slow_picture.ENDED:
                     return
                 await asyncio.sleep(_LOOK_EVERY)
 
-    def count(self, status: str) -> int:
+    def count(self, status: slow_picture.Status) -> int:
         """How many have a status."""
         return sum(picture.status == status for picture in list(self._pictures.values()))
 
@@ -227,11 +227,7 @@ class Slow:
 
     def _forget(self) -> None:
         """Clears the oldest finished pictures away."""
-        finished = [
-            each
-            for each in self._pictures.values()
-            if each.status in (slow_picture.Status.DONE, slow_picture.Status.FAILED, slow_picture.Status.STOPPED)
-        ]
+        finished = [each for each in self._pictures.values() if each.status in slow_picture.ENDED]
         for picture in finished[: max(0, len(finished) - self._bounds.kept)]:
             del self._pictures[picture.name]
             shutil.rmtree(picture.folder, ignore_errors=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tfstyle import checkpoints, files, images, settings
 
-__all__ = ["SlowPicture", "Status"]
+__all__ = ["ENDED", "SlowPicture", "Status"]
 
 _SECONDS_BETWEEN_CHECKPOINTS = 20.0
 _SECONDS_BETWEEN_PREVIEWS = 1.0
@@ -25,6 +25,10 @@ class Status(enum.StrEnum):
     STOPPED = "stopped"
     DONE = "done"
     FAILED = "failed"
+
+
+ENDED = frozenset({Status.DONE, Status.FAILED, Status.STOPPED})
+"""Nothing happens to these of itself."""
 
 
 class SlowPicture:
