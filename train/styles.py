@@ -66,9 +66,25 @@ def _more(steps: int, rate: str = "4e-3", options: str = "", strength: float = 0
 _JOHNSON = "--network johnson --crop 192"
 STYLES = {
     "starry_night": Recipe((_FIRST, _more(1500), _more(600, "2e-3"), _more(500, strength=0.5))),
-    "great_wave": Recipe((_FIRST, _more(800), _more(3200, "5e-3", "--seed 12 --threads 1"))),
+    "great_wave": Recipe(
+        (
+            _FIRST,
+            _more(800),
+            _more(3200, "5e-3", "--seed 12 --threads 1"),
+            _more(450, options="--seed 71 --threads 1", strength=0.45),
+            _more(1400, options="--seed 74 --threads 1", strength=0.5),
+        )
+    ),
     "scream": Recipe((_FIRST,)),
-    "udnie": Recipe((_FIRST, _more(800), _more(3200, "5e-3", "--seed 11 --threads 1"))),
+    "udnie": Recipe(
+        (
+            _FIRST,
+            _more(800),
+            _more(3200, "5e-3", "--seed 11 --threads 1"),
+            _more(3200, "5e-3", "--seed 41 --threads 1"),
+            _more(500, "3e-3", "--seed 73 --threads 1", strength=0.5),
+        )
+    ),
     "composition_vii": Recipe(
         (
             _FIRST,
@@ -86,7 +102,14 @@ STYLES = {
             _more(240, "3e-3", "--seed 2", strength=0.45),
         )
     ),
-    "portrait": Recipe((_more(1200), _more(3200, "5e-3", "--seed 13 --threads 1")), place="woman_with_a_hat"),
+    "portrait": Recipe(
+        (
+            _more(1200),
+            _more(3200, "5e-3", "--seed 13 --threads 1"),
+            _more(2000, "5e-3", "--seed 75 --threads 1", strength=0.5),
+        ),
+        place="woman_with_a_hat",
+    ),
     "scream_johnson": Recipe(
         (
             f"{_JOHNSON} --steps 2400 --finish 0.35",
