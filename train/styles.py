@@ -72,7 +72,6 @@ STYLES = {
             _more(800),
             _more(3200, "5e-3", "--seed 12 --threads 1"),
             _more(450, options="--seed 71 --threads 1", strength=0.45),
-            _more(1400, options="--seed 74 --threads 1", strength=0.5),
         )
     ),
     "scream": Recipe((_FIRST,)),

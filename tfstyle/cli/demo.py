@@ -15,11 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT", default="tfstyle-demo.png", help="default: %(default)s")
     parser.add_argument("--style", metavar="NAME", help="one that tfstyle styles lists (default: all that are trained)")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted demo")
-    parser.add_argument("--size", type=int, default=256, metavar="PIXELS", help="long side (default: %(default)s)")
+    parser.add_argument(
+        "--size", type=int, default=256, metavar="PIXELS", help="long side of the slow pictures (default: %(default)s)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Paints scikit-image's photo of a cat: with every trained network, then pixel by pixel; one contact sheet.
+    """Paints scikit-image's photo of a cat: with every trained network, then, smaller, pixel by pixel; one sheet.
 
     Raises:
         InputError: unusable input.
@@ -31,7 +33,8 @@ def run(arguments: argparse.Namespace) -> None:
     names = [arguments.style] if arguments.style else list(trained) or ["starry_night"]
     if unknown := set(names) - set(shipped.load_all()):
         raise errors.InputError(f"no style {min(unknown)!r}: choose one of {', '.join(shipped.load_all())}")
-    photo = _photo(arguments.size)
+    photo = _photo()
+    small = images.resize(photo, *images.fit_size(*photo.size, arguments.size))
     paint = {name: stylizer.Stylizer(trained[name]) for name in names if name in trained}
     fast = [(f"{name}, fast", painter(photo.rgb.astype(np.uint8))) for name, painter in paint.items()]
     runtime.import_tensorflow()
@@ -42,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
         return gallery.Entry(
             f"{name}, slow",
             {"demo": name, "settings": dataclasses.asdict(chosen)},
-            lambda: optimization.Optimization(photo, [shipped.load_all()[name]], chosen),
+            lambda: optimization.Optimization(small, [shipped.load_all()[name]], chosen),
         )
 
     first = [("photo", photo.rgb), *fast]
@@ -51,8 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     gallery.complete(entries, arguments.output, first=first, resume=arguments.resume)
 
 
-def _photo(size: int) -> images.Photo:
+def _photo() -> images.Photo:
     from skimage import data
 
-    photo = images.Photo(data.chelsea().astype(np.float32))
-    return images.resize(photo, *images.fit_size(*photo.size, size))
+    return images.Photo(data.chelsea().astype(np.float32))
