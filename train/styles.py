@@ -81,7 +81,6 @@ STYLES = {
             _more(800),
             _more(3200, "5e-3", "--seed 11 --threads 1"),
             _more(3200, "5e-3", "--seed 41 --threads 1"),
-            _more(500, "3e-3", "--seed 73 --threads 1", strength=0.5),
         )
     ),
     "composition_vii": Recipe(
