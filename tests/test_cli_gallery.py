@@ -10,9 +10,10 @@ import sys
 import numpy as np
 import pytest
 import runs
+from skimage import data
 
 from tfstyle import errors, images, settings, shipped
-from tfstyle.cli import compare, console, options
+from tfstyle.cli import compare, console, gallery, options
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -192,7 +193,18 @@ class TestDemo:
         assert runs.command(*words, "--style", "scream") == 0
         assert firsts[0] == 5
         assert set(os.listdir()) == {"photo.png", "painting.png", "demo.png", "demo"}
-        assert images.load_recipe("demo/scream--slow.png")["demo"] == "scream"
+        slow = pathlib.Path("demo/scream--slow.png")
+        assert images.load_recipe(slow)["demo"] == "scream"
+        kept = slow.stat().st_mtime_ns
+        assert runs.command(*words, "--style", "scream") == 0
+        assert slow.stat().st_mtime_ns == kept
+
+    def test_fast_pictures_have_the_photos_own_size(self, monkeypatch):
+        monkeypatch.setattr(gallery, "complete", lambda *_, first, **__: shown.extend(first))
+        shown = []
+        assert runs.command("demo", "--size", "32", "--style", "scream") == 0
+        assert [label for label, _ in shown] == ["photo", "scream, fast"]
+        assert {picture.shape for _, picture in shown} == {data.chelsea().shape}
 
     def test_unknown_style(self, capsys):
         assert runs.command("demo", "--style", "nobody", "-o", "demo.png") == 2

@@ -71,7 +71,7 @@ def prepare(content: str, style: Sequence[str], chosen: settings.Settings) -> Jo
         "tfstyle": tfstyle.__version__,
         "content": content,
         "style": list(style),
-        "settings": _plain(dataclasses.asdict(chosen)),
+        "settings": chosen.stored,
         "sha256": hashes,
     }
     return Job(content, tuple(style), chosen, recipe)
@@ -112,7 +112,3 @@ def from_recipe(recipe: Mapping[str, Any], changes: Mapping[str, Any] | None = N
 def _weights_digest(network: str, path: str) -> str:
     file = weights.find(network, path or None)
     return files.digest(file) if file else ""
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

@@ -95,6 +95,12 @@ class Settings:
         """Whether alpha and beta were given in place of the one knob."""
         return bool(self.content_weight or self.style_weight)
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """Values by name as a recipe holds them and JSON gives them back: lists for tuples."""
+        values = dataclasses.asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
 
 @dataclasses.dataclass(frozen=True)
 class Training:

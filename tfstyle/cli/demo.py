@@ -1,7 +1,6 @@
 """``tfstyle demo``: a bundled photo in the bundled styles, fast and slow, without any download."""
 
 import argparse
-import dataclasses
 
 import numpy as np
 
@@ -44,7 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     def entry(name: str) -> gallery.Entry:
         return gallery.Entry(
             f"{name}, slow",
-            {"demo": name, "settings": dataclasses.asdict(chosen)},
+            {"demo": name, "settings": chosen.stored},
             lambda: optimization.Optimization(small, [shipped.load_all()[name]], chosen),
         )
 

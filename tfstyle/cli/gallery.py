@@ -19,7 +19,7 @@ class Entry:
 
     Attributes:
         label: drawn above it; also its file's name.
-        recipe: what it is.
+        recipe: what it is, as JSON gives it back.
         start: makes the optimisation.
     """
 

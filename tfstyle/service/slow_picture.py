@@ -105,7 +105,7 @@ class SlowPicture:
         photo = job.photo()
         run = job.start(photo)
         kept = checkpoints.load(self.result)
-        if kept and kept[0] == json.loads(json.dumps(job.recipe)):  # Not another version's, or network's.
+        if kept and kept[0] == job.recipe:  # Not another version's, or network's.
             run.restore(kept[1])
         saved_at = time.monotonic()
         for iterate in run:
