@@ -31,7 +31,7 @@ PARTS = ("content", "style", "variation", "grid")
 @pytest.fixture(autouse=True)
 def workplace(folder, tiny_networks):
     """The current folder with painting.png and photos; a small network that reports after each step."""
-    tiny_networks.setattr(training, "_REPORT_EVERY", 1)
+    tiny_networks.setattr(training.Training, "REPORT_EVERY", 1)
     tiny_networks.setattr(train, "_SAMPLE_SIZE", 48)
     tiny_networks.setattr(shipped, "SIZES", (256,))
     runs.folder_of_photos(folder / "photos")
@@ -119,8 +119,8 @@ class TestHappyPath:
 
     def test_the_preview_is_what_the_network_paints(self, weights_only, monkeypatch):
         seen = []
-        finish = train._Course._finish
-        monkeypatch.setattr(train._Course, "_finish", lambda self: (finish(self), seen.append(self)))
+        finish = train.Course.finish
+        monkeypatch.setattr(train.Course, "finish", lambda self: (finish(self), seen.append(self)))
         assert tfstyle(*THREE, "-o", "out") == 0
         (course,) = seen
         expected = course._run.paint(course._diary.photo)
@@ -181,7 +181,7 @@ class TestHappyPath:
     def test_photos_that_cannot_serve_are_counted(self, weights_only, capsys, monkeypatch):
         for name in ("a.jpg", "b.png"):
             pathlib.Path("photos", name).write_bytes(b"broken")
-        monkeypatch.setattr(training, "_REPORT_EVERY", 9)
+        monkeypatch.setattr(training.Training, "REPORT_EVERY", 9)
         assert tfstyle(*WORDS, "--steps", "9") == 0
         assert "2 photos were broken, grey or small, and left out" in capsys.readouterr().err.splitlines()[-1]
 
@@ -354,7 +354,7 @@ import runs
 from tfstyle import networks, training
 from tfstyle.cli import main, train
 networks.NETWORKS["realtime"] = runs.small_body
-training._REPORT_EVERY, train._SECONDS_BETWEEN_CHECKPOINTS, train._SAMPLE_SIZE = 1, 0.0, 48
+training.Training.REPORT_EVERY, train._SECONDS_BETWEEN_CHECKPOINTS, train._SAMPLE_SIZE = 1, 0.0, 48
 main.main()
 """
 _LONG = (*WORDS, "--steps", "40", "-o", "out")

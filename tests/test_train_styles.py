@@ -58,7 +58,7 @@ def test_card_tells_what_was_made_and_how_good_it_is(folder):
     for told in (
         "3976 photos (photos), 4 per step",
         "| begins with | a network that had learned eight paintings at once |",
-        "| steps, on two processor cores | 400 of 256-pixel crops through vgg19 (6 minutes) |",
+        "| steps | 400 of 256-pixel crops through vgg19 (6 minutes on two processor cores) |",
         "python -m train.styles scream",
         "by vgg19 on 3 photos",
         "| figure | 256 pixels | 512 pixels |\n| --- | --- | --- |",
@@ -77,9 +77,14 @@ def test_card_tells_of_another_beginning_and_of_all_stages(tmp_path, monkeypatch
     monkeypatch.setitem(styles.STYLES, "second", styles.Recipe(("--steps 30",), painting="scream", beginning="alone"))
     card = card_of(stored(tmp_path / "alone"), last)
     assert "| begins with | random weights |" in card
-    assert "8000 of 192-pixel crops through compact, the last 25% through vgg19 (6 minutes on one" in card
-    assert "on one of them); then 30 of 256-pixel crops" in card
+    assert "8000 of 192-pixel crops through compact, the last 25% through vgg19 (6 minutes on one p" in card
+    assert "on one processor core); then 30 of 256-pixel crops" in card
     assert "the network of [alone](../alone)" in card_of(stored(tmp_path / "second"), last)
+
+
+def test_card_tells_of_an_accelerator_and_of_another_batch(folder):
+    quick = {**made(batch=12, steps=500, crop=224, features="vgg19"), "accelerator": "NVIDIA H200", "seconds": 38.4}
+    assert "| steps | 500 of 12 224-pixel crops through vgg19 (38 seconds on NVIDIA H200) |" in card_of(folder, quick)
 
 
 def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
@@ -125,11 +130,13 @@ class TestStages:
             (pathlib.Path(words[words.index("-o") + 1]) / "card.json").write_text(json.dumps({"words": len(commands)}))
 
         monkeypatch.setattr(styles, "_tfstyle", run)
+        monkeypatch.setattr(styles, "_accelerator", lambda *words: commands.append(["accelerator", *words]))
         monkeypatch.setattr(styles, "_FOLDER", tmp_path)
 
-        def train(recipe, *, resume=False):
+        def train(recipe, *, resume=False, accelerated=False):
             commands.clear()
-            return styles._train(recipe, tmp_path / "scream", "photos", resume=resume), commands
+            cards = styles._train(recipe, tmp_path / "scream", "photos", resume=resume, accelerated=accelerated)
+            return cards, commands
 
         return train
 
@@ -148,6 +155,12 @@ class TestStages:
         cards, commands = train(self.RECIPE, resume=True)
         assert [command[-1] for command in commands] == ["--resume"]
         assert cards == [{"words": 1}]
+
+    def test_an_accelerator_does_the_steps_of_each(self, train):
+        _, commands = train(self.RECIPE, accelerated=True)
+        assert [command[0] for command in commands] == ["accelerator", "train"] * 2
+        for steps, finish in (commands[:2], commands[2:]):
+            assert [*steps[1:], "--resume"] == finish[1:]
 
     def test_begins_with_another_style(self, train, tmp_path):
         _, (command,) = train(styles.Recipe(("--steps 5",), beginning="shipwreck"))

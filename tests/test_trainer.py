@@ -41,9 +41,9 @@ def train(model, grams, monkeypatch):
     """A trainer of a new network; its weights are the same every time."""
     monkeypatch.setitem(networks.NETWORKS, "realtime", runs.small_body)
 
-    def make(objective=OBJECTIVE, optimizer=None):
+    def make(objective=OBJECTIVE, optimizer=None, border=0.0):
         network = runs.shaken(networks.build("realtime"))
-        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams, GRID))
+        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams, GRID, border))
         made.compile(optimizer=optimizer or keras.optimizers.SGD(RATE), jit_compile=False)
         return made
 
@@ -102,6 +102,24 @@ class TestLoss:
         found = made.train_on_batch(batch, return_dict=True)
         assert found.pop("loss") == pytest.approx(sum(expected.values()) + own, rel=1e-4)
         assert found == pytest.approx(expected, rel=1e-4)
+
+    def test_a_border_counts_as_far_as_it_changes_the_middle(self, train, model, grams, batch):
+        made = train(border=20.0)
+        whole, alone = (np.asarray(made.network(photos)) for photos in (batch, batch[:, 4:-4, 4:-4]))
+        expected = expected_parts(made, model, OBJECTIVE, grams, batch)
+        expected["border"] = 20 * np.mean((alone - whole[:, 4:-4, 4:-4]) ** 2) / 255**2
+        assert expected["border"] > 0.1
+        found = made.train_on_batch(batch, return_dict=True)
+        assert found["loss"] == pytest.approx(sum(expected.values()), rel=1e-2)  # And what the network itself adds.
+        assert found["border"] == pytest.approx(expected["border"], rel=1e-3)
+
+    def test_the_middle_is_to_change_not_the_whole(self, train, batch):
+        made, whole = train(border=20.0), tf.Variable(batch)
+        with tf.GradientTape() as tape:
+            border = made._border(tf.constant(batch), whole)
+        gradients = tape.gradient(border, [whole, made.network.trainable_variables[0]])
+        assert gradients[0] is None
+        assert np.abs(gradients[1]).max() > 0
 
     def test_a_grid_counts_where_a_whole_tile_is_seen(self, train, model, grams):
         made, photos = train(), np.stack([drawn.photo(64, 64, seed) for seed in range(2)]).astype(np.float32)

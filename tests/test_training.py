@@ -21,7 +21,7 @@ def photos(tmp_path_factory):
 @pytest.fixture
 def make(photos, tiny_networks):
     """A training of a few steps that reports after each."""
-    tiny_networks.setattr(training, "_REPORT_EVERY", 1)
+    tiny_networks.setattr(training.Training, "REPORT_EVERY", 1)
 
     def training_(**changes):
         defaults = {"steps": 3, "batch": 2, "crop": 64, "style_size": 64, "precision": "float32", "seed": 5}
@@ -55,7 +55,7 @@ def same(ours: dict[str, np.ndarray], theirs: dict[str, np.ndarray]) -> bool:
 @pytest.mark.slow
 class TestProgress:
     def test_every_stop_is_reported(self, make, tiny_networks):
-        tiny_networks.setattr(training, "_REPORT_EVERY", 2)
+        tiny_networks.setattr(training.Training, "REPORT_EVERY", 2)
         run = make(steps=5, batch=1)
         seen = list(run)
         assert [progress.step for progress in seen] == [2, 4, 5]
@@ -72,7 +72,7 @@ class TestProgress:
     def test_losses_are_means_since_the_last_report(self, make, tiny_networks):
         single = [progress.losses for progress in make(steps=2)]
         assert len(single) == 2
-        tiny_networks.setattr(training, "_REPORT_EVERY", 20)
+        tiny_networks.setattr(training.Training, "REPORT_EVERY", 20)
         (both,) = [progress.losses for progress in make(steps=2)]
         for name, value in both.items():
             assert value == pytest.approx((single[0][name] + single[1][name]) / 2, rel=1e-4)
@@ -93,7 +93,7 @@ class TestProgress:
         assert rates == pytest.approx(expected, rel=1e-4)
 
     def test_unusable_photos_are_counted(self, make, photos, tiny_networks):
-        tiny_networks.setattr(training, "_REPORT_EVERY", 20)
+        tiny_networks.setattr(training.Training, "REPORT_EVERY", 20)
 
         class Mixed:
             def __len__(self):
@@ -131,7 +131,7 @@ class TestInterruption:
         assert second.seconds > float(state["seconds"])
 
     def test_reports_do_not_change_the_result(self, make, whole, tiny_networks):
-        tiny_networks.setattr(training, "_REPORT_EVERY", 20)
+        tiny_networks.setattr(training.Training, "REPORT_EVERY", 20)
         seldom = make()
         list(seldom)
         assert same(whole, seldom.state())
@@ -148,7 +148,7 @@ class TestInterruption:
         matrices = [shape for shape in shapes if len(shape) == 4 and shape[-1] > 3]
         assert len(matrices) == 4
         # Means of all gradients, of squares where Adam needs them, and the optimiser's steps.
-        assert len(state) == 2 + len(shapes) + len(shapes) + len(shapes) - len(matrices) + 1
+        assert len(state) == 3 + len(shapes) + len(shapes) + len(shapes) - len(matrices) + 1
 
     def test_another_networks_state_is_refused(self, make):
         state = make().state()
@@ -230,7 +230,7 @@ class TestLastStretch:
     @pytest.mark.usefixtures("looks")
     def test_it_is_a_stop_of_its_own(self, make, *, tiny, tiny_networks):
         tiny_networks.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
-        tiny_networks.setattr(training, "_REPORT_EVERY", 20)
+        tiny_networks.setattr(training.Training, "REPORT_EVERY", 20)
         assert [progress.step for progress in make(steps=5, finish=0.4, batch=1)] == [3, 5]
 
     @pytest.mark.usefixtures("looks")
@@ -294,6 +294,7 @@ class TestSettings:
             ("strength", 1.5),
             ("variation_weight", -2),
             ("grid_weight", -1),
+            ("border_weight", -1),
             ("network", "vgg19"),
             ("features", "alexnet"),
             ("precision", "float16"),

@@ -16,14 +16,15 @@ from PIL import Image
 
 from tfstyle import errors, files, runtime
 
-__all__ = ["Batches", "Photos", "open_photos"]
+__all__ = ["LARGEST", "Batches", "Photos", "decode", "open_photos"]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _READERS = ("JPEG", "PNG", "WEBP")
 # What may be a dataset's name with configuration and version; anything else was meant to be a folder.
 _DATASET = re.compile(r"\w+([/:][\w/:.,=*]*)?")
-# A photo is shrunk until its short side is one to this many crops long: COCO's 640 x 480 to 256..448.
-_LARGEST = 1.75
+LARGEST = 1.75
+"""A photo is shrunk until its short side is one to this many crops long: COCO's 640 x 480 to 256..448."""
+_GREY_MODES = {"1", "L", "LA", "I", "F"}
 # A photo whose channels differ by less than this on average is grey: JPEG noise alone makes about 1.
 _GREY = 2.0
 # So many photos in a row that cannot serve: something is wrong with all of them.
@@ -161,9 +162,9 @@ def _crop(photos: Photos, index: int, size: int, random: np.random.Generator) ->
     try:
         with Image.open(io.BytesIO(photos[index]), formats=_READERS) as image:
             short = min(image.size)
-            if short < size or image.mode in {"1", "L", "LA", "I", "F"}:
+            if short < size or image.mode in _GREY_MODES:
                 return None
-            wanted = int(random.integers(size, min(short, int(_LARGEST * size)) + 1))
+            wanted = int(random.integers(size, min(short, int(LARGEST * size)) + 1))
             image.draft("RGB", (wanted, wanted))  # A JPEG may now be 1/2, 1/4 or 1/8 as large.
             scale = min(image.size) / wanted
             left, top = (random.random() * (side / scale - size) for side in image.size)
@@ -171,6 +172,31 @@ def _crop(photos: Photos, index: int, size: int, random: np.random.Generator) ->
             crop = np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap=3))
     except Exception:  # Broken bytes make readers raise nearly anything; a training goes on without the photo.
         return None
-    if np.abs(crop.astype(np.int16) - crop[..., :1]).mean() < _GREY:
+    if _is_grey(crop):
         return None
     return crop[:, ::-1] if random.random() < 0.5 else crop
+
+
+def _is_grey(pixels: np.ndarray) -> bool:
+    return np.abs(pixels.astype(np.int16) - pixels[..., :1]).mean() < _GREY
+
+
+def decode(photos: Photos, index: int, least: int) -> np.ndarray | None:
+    """A photo, whole.
+
+    Args:
+        photos: from `open_photos`.
+        index: of the photo.
+        least: short side, pixels, that it must have.
+
+    Returns:
+        ``[H, W, 3]``, uint8; None if it cannot serve.
+    """
+    try:
+        with Image.open(io.BytesIO(photos[index]), formats=_READERS) as image:
+            if min(image.size) < least or image.mode in _GREY_MODES:
+                return None
+            pixels = np.asarray(image.convert("RGB"))
+    except Exception:  # As in `_crop`.
+        return None
+    return None if _is_grey(pixels) else pixels

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import keras
 from keras import ops
 
-from tfstyle import losses, perceptual
+from tfstyle import losses, networks, perceptual
 
 __all__ = ["StyleTrainer", "Target"]
 
@@ -28,19 +28,21 @@ class Target:
         objective: layers and weights.
         grams: Gram matrices of the painting by style layer, ``[C, C]``.
         grid: weight of `losses.grid`; the slow path has no upsampling that could leave one.
+        border: weight of the difference between a picture's middle and what is painted of the photo's middle alone.
     """
 
     model: keras.Model
     objective: perceptual.Objective
     grams: Mapping[str, Any]
     grid: float = 0.0
+    border: float = 0.0
 
 
 class StyleTrainer(keras.Model):
     """A transformation network with the perceptual loss in place of labels; everything else is `keras.Model`.
 
     Batches are photos ``[B, H, W, 3]``, 0..255, alone. Metrics: the weighted ``content``, ``style``,
-    ``variation`` and ``grid``.
+    ``variation``, ``grid`` and, if it counts, ``border``.
 
     Args:
         network: from `networks.build`.
@@ -50,7 +52,8 @@ class StyleTrainer(keras.Model):
     def __init__(self, network: keras.Model, target: Target) -> None:
         super().__init__(name=f"{network.name}_trainer")
         self.network, self.target = network, target
-        self._parts = [keras.metrics.Mean(name=kind) for kind in _KINDS]
+        kinds = [*_KINDS, "border"] if target.border else _KINDS
+        self._parts = [keras.metrics.Mean(name=kind) for kind in kinds]
 
     def call(self, inputs: Tensor) -> Tensor:
         """Paints ``[B, H, W, 3]``, 0..255, to the same shape and range."""
@@ -84,10 +87,23 @@ class StyleTrainer(keras.Model):
         terms = loss.terms(y_pred)
         weighted = {name: target.objective.weight(name) * value for name, value in terms.items()}
         weighted["grid"] = target.grid * losses.grid(y_pred)
+        if target.border:
+            weighted["border"] = target.border * self._border(x, y_pred)
         for part in self._parts:
             of_kind = [value for name, value in weighted.items() if name.startswith(part.name)]
             part.update_state(ops.cast(sum(of_kind), "float32"))
         return (sum(weighted.values()) + sum(self.losses)) / self._replicas()
+
+    def _border(self, photos: Tensor, painted: Tensor) -> Tensor:
+        """How else the photos' middles are painted where they end there, mean square, in 0..1 units.
+
+        A network can tell where a photo ends, and long trainings put there what a painting has only once: a horizon, a
+        frame. In a larger picture that place is in the middle.
+        """
+        side = photos.shape[1] // 6 // networks.MULTIPLE * networks.MULTIPLE
+        middle = (slice(None), slice(side, -side), slice(side, -side))
+        alone = self.network(photos[middle])
+        return ops.mean(ops.square(alone - ops.stop_gradient(painted[middle]))) / 255.0**2
 
     def _replicas(self) -> int:
         strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's backend has one, others divide themselves.

@@ -27,8 +27,6 @@ from tfstyle import (
 
 __all__ = ["Progress", "Training", "last_network", "target_for"]
 
-# Steps between two reports; a training is interrupted and resumed only there.
-_REPORT_EVERY = 20
 # The learning rate ends at this share of its start. A cosine: Loshchilov and Hutter 2017, equation 5.
 _LAST_RATE = 0.02
 
@@ -84,7 +82,7 @@ def target_for(chosen: settings.Training, style: styles.Style, network: str, pre
     loaded = weights.load(network, layers=features.needed(network, objective.layers))
     model = features.build(network, objective.layers, loaded, dtype=precision)
     grams = style.grams(model, chosen.style_size, list(objective.style))
-    return trainer.Target(model, objective, grams, chosen.grid_weight)
+    return trainer.Target(model, objective, grams, chosen.grid_weight, chosen.border_weight)
 
 
 class Training:
@@ -96,9 +94,15 @@ class Training:
         photos: from `data.open_photos`.
         norm: class of the network's normalising layers.
 
+    Attributes:
+        accelerator: what did the steps, if that was a GPU or TPU of another machine.
+
     Raises:
         InputError: unusable layers, or weights that cannot be had.
     """
+
+    # Steps between two reports; a training is interrupted and resumed only there.
+    REPORT_EVERY = 20
 
     def __init__(
         self,
@@ -122,7 +126,7 @@ class Training:
         rate = keras.optimizers.schedules.CosineDecay(chosen.learning_rate, chosen.steps, alpha=_LAST_RATE)
         self._trainer.compile(optimizer=muon.Muon(rate), jit_compile=compiled)
         self._trainer.optimizer.build(self._trainer.trainable_variables)
-        self.step, self.seconds, self.unusable = 0, 0.0, set[int]()
+        self.step, self.seconds, self.unusable, self.accelerator = 0, 0.0, set[int](), ""
 
     def __iter__(self) -> Iterator[Progress]:
         """Goes on from the present step.
@@ -145,7 +149,7 @@ class Training:
         return target_for(self.chosen, self._style, network, self._precision)
 
     def _next_stop(self) -> int:
-        stops = (self.step // _REPORT_EVERY + 1) * _REPORT_EVERY, self.chosen.steps, self._last_stretch()
+        stops = (self.step // self.REPORT_EVERY + 1) * self.REPORT_EVERY, self.chosen.steps, self._last_stretch()
         return min(stop for stop in stops if stop > self.step)
 
     def _last_stretch(self) -> int:
@@ -158,10 +162,7 @@ class Training:
         if self._looks_through != self._last and self._last_stretch() <= self.step:
             self._looks_through, self._trainer.target = self._last, self._targets[self._last]
             self._trainer.train_function = None  # Traced with the other network.
-        chosen = self.chosen
-        batches = data.Batches(self._photos, chosen.crop, chosen.batch, range(self.step, last), chosen.seed)
-        history = self._trainer.fit(batches, epochs=1, shuffle=False, verbose=0).history
-        losses = {name: float(values[-1]) for name, values in history.items()}
+        losses = self._fit(range(self.step, last))
         broken = [name for name, value in losses.items() if not math.isfinite(value)]
         if broken:
             raise errors.InputError(
@@ -169,8 +170,14 @@ class Training:
                 "begin anew with a smaller --learning-rate"
             )
         self.step = last
-        self.unusable |= batches.unusable
         return losses
+
+    def _fit(self, steps: range) -> dict[str, float]:
+        chosen = self.chosen
+        batches = data.Batches(self._photos, chosen.crop, chosen.batch, steps, chosen.seed)
+        history = self._trainer.fit(batches, epochs=1, shuffle=False, verbose=0).history
+        self.unusable |= batches.unusable
+        return {name: float(values[-1]) for name, values in history.items()}
 
     def begin_with(self, path: pathlib.Path) -> None:
         """Takes another trained network's weights instead of random ones.
@@ -204,7 +211,8 @@ class Training:
     def state(self) -> dict[str, np.ndarray]:
         """Arrays from which `restore` goes on to the same bits."""
         values = {f"variable {index}": np.array(variable.numpy()) for index, variable in enumerate(self._variables())}
-        return {"step": np.array(self.step), "seconds": np.array(self.seconds), **values}
+        spent = {"step": np.array(self.step), "seconds": np.array(self.seconds)}
+        return {**spent, "accelerator": np.array(self.accelerator), **values}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Goes back to what `state` returned.
@@ -219,6 +227,7 @@ class Training:
         for index, variable in enumerate(self._variables()):
             variable.assign(state[f"variable {index}"])
         self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        self.accelerator = self.accelerator or str(state.get("accelerator", ""))
 
     def _variables(self) -> list[keras.Variable]:
         return [*self.network.variables, *self._trainer.optimizer.variables]

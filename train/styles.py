@@ -2,13 +2,16 @@
 
 Trains the network into ``saved_models/NAME``, in stages, scores it on photos that it has not seen, and writes its model
 card. ``--last`` makes the shipped network better by a stage that was added to its recipe; ``--resume`` goes on with
-whatever was interrupted. Most begin as `beginning` has them, which has learned all paintings at once; what is left is a
-stretch for one alone, through VGG-19.
+whatever was interrupted; ``--accelerator`` has a GPU do the steps, by `accelerator`.
+
+Most begin as `beginning` has them, which has learned all paintings at once; what is left is a stretch for one alone,
+through VGG-19.
 """
 
 import argparse
 import dataclasses
 import json
+import os
 import pathlib
 import shutil
 import subprocess
@@ -16,7 +19,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tfstyle import shipped, stylizer
+from tfstyle import settings, shipped, stylizer
 
 __all__ = ["COMMON", "PAINTINGS", "STYLES", "Recipe", "card", "main"]
 
@@ -63,9 +66,17 @@ def _more(steps: int, rate: str = "4e-3", options: str = "", strength: float = 0
     return f"{chosen} {options}".rstrip()
 
 
+def _quick(steps: int, rate: str, seed: int, strength: float, crops: str = "--crop 224 --batch 12") -> str:
+    """Of thousands of steps, for a GPU: as many pixels a step as keep one busy."""
+    chosen = f"--strength {strength} --steps {steps} {crops} --learning-rate {rate} --features vgg19"
+    return f"{chosen} --precision bfloat16 --seed {seed}"
+
+
 _JOHNSON = "--network johnson --crop 192"
 STYLES = {
-    "starry_night": Recipe((_FIRST, _more(1500), _more(600, "2e-3"), _more(500, strength=0.5))),
+    "starry_night": Recipe(
+        (_FIRST, _more(1500), _more(600, "2e-3"), _more(500, strength=0.5), _quick(3500, "5e-3", 107, 0.5))
+    ),
     "great_wave": Recipe(
         (
             _FIRST,
@@ -98,6 +109,7 @@ STYLES = {
             _more(800, strength=0.5),
             _more(450, options="--seed 1"),
             _more(240, "3e-3", "--seed 2", strength=0.45),
+            _quick(3000, "5e-3", 108, 0.45),
         )
     ),
     "portrait": Recipe(
@@ -143,7 +155,7 @@ def card(folder: pathlib.Path) -> str:
     """
     made, scored = (json.loads((folder / name).read_text()) for name in ("card.json", "evaluation.json"))
     painting = shipped.read(folder.name, (folder / shipped.STATISTICS).read_bytes())
-    settings, sizes = made["settings"], scored["sizes"]
+    chosen, sizes = made["settings"], scored["sizes"]
     beginning = _beginning_of(STYLES[folder.name])
     stages = [*made.get("stages", []), made]
     first = next(iter(sizes.values()))
@@ -156,16 +168,16 @@ def card(folder: pathlib.Path) -> str:
 
 ![A cat in this style](preview.jpg)
 
-A `{settings["network"]}` network that paints any photo in this style. The painting is in the public domain; \
+A `{chosen["network"]}` network that paints any photo in this style. The painting is in the public domain; \
 the network and its statistics are offered under Apache-2.0, with thanks to K. Simonyan and A. Zisserman, \
 through whose VGG-19 (CC BY 4.0) the loss looks.
 
 | | |
 | --- | --- |
-| trained on | {made["data"][1]} photos ({made["data"][0]}), {settings["batch"]} per step |
+| trained on | {made["data"][1]} photos ({made["data"][0]}), {chosen["batch"]} per step |
 | begins with | {beginning} |
-| steps, on two processor cores | {"; then ".join(map(_stage, stages))} |
-| loss | relative form, strength {settings["strength"]}, painting at {settings["style_size"]} pixels |
+| steps | {"; then ".join(map(_stage, stages))} |
+| loss | relative form, strength {chosen["strength"]}, painting at {chosen["style_size"]} pixels |
 | make it again | `python -m train.styles {folder.name} --data PHOTOS --photos OTHER_PHOTOS` |
 
 Scored by {scored["features"]} on {len(first["photos"])} photos that it has not seen, medians:
@@ -192,10 +204,16 @@ def _stage(made: Mapping[str, Any]) -> str:
     chosen = made["settings"]
     last = made.get("last network", "vgg19")  # Cards without it are of trainings with both networks at hand.
     finish = f", the last {chosen['finish']:.0%} through {last}" if last != chosen["features"] else ""
+    cores = "one processor core" if chosen["threads"] == 1 else "two processor cores"
+    batch = f"{chosen['batch']} " if chosen["batch"] != settings.Training.batch else ""
     return (
-        f"{chosen['steps']} of {chosen['crop']}-pixel crops through {chosen['features']}{finish} "
-        f"({made['seconds'] / 60:.0f} minutes{' on one of them' if chosen['threads'] == 1 else ''})"
+        f"{chosen['steps']} of {batch}{chosen['crop']}-pixel crops through {chosen['features']}{finish} "
+        f"({_time(made['seconds'])} on {made.get('accelerator', cores)})"
     )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
 def _iterations(scored: Mapping[str, Any]) -> str:
@@ -227,6 +245,7 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="photos to train on")
     parser.add_argument("--photos", required=True, help="photos to score on")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
+    parser.add_argument("--accelerator", action="store_true", help="do the steps on a GPU, by Keras' JAX backend")
     parser.add_argument(
         "--last", action="store_true", help="the recipe's last stage only, from the shipped network as it is"
     )
@@ -238,7 +257,8 @@ def main() -> None:
         parser.error(f"{folder / 'training'}: a training was interrupted: go on with --resume, or delete that folder")
     if arguments.last and not _lay_out(recipe, folder):
         parser.error(f"{folder}: its card does not tell of {len(recipe.stages) - 1} stages: add one to its recipe")
-    earlier = _train(recipe, folder, arguments.data, resume=arguments.resume or arguments.last)
+    resume, accelerated = arguments.resume or arguments.last, arguments.accelerator
+    earlier = _train(recipe, folder, arguments.data, resume=resume, accelerated=accelerated)
     made = json.loads((folder / "card.json").read_text())
     (folder / "card.json").write_text(json.dumps({**made, "stages": earlier}, indent=1) + "\n")
     _tfstyle("evaluate", folder, "--photos", arguments.photos, "--size", "256", "512", "-o", folder / "evaluation.json")
@@ -261,7 +281,9 @@ def _lay_out(recipe: Recipe, folder: pathlib.Path) -> bool:
     return True
 
 
-def _train(recipe: Recipe, folder: pathlib.Path, data: str, *, resume: bool) -> list[dict[str, Any]]:
+def _train(
+    recipe: Recipe, folder: pathlib.Path, data: str, *, resume: bool, accelerated: bool = False
+) -> list[dict[str, Any]]:
     """Trains all stages, the last one into the folder; the cards of those before."""
     before, cards = None, list[dict[str, Any]]()
     for number, options in enumerate(recipe.stages, start=1):
@@ -272,9 +294,10 @@ def _train(recipe: Recipe, folder: pathlib.Path, data: str, *, resume: bool) -> 
                 before = _beginning(recipe, folder)
             words = [recipe.painting or folder.name, "--name", folder.name, "--data", data, "-o", str(result)]
             words += [*options.split(), *(["--begin-with", str(before)] if before else [])]
-            words += ["--resume"] if resume else []
             result.mkdir(parents=True, exist_ok=True)
-            _tfstyle("train", *words)
+            if accelerated:
+                _accelerator(*words, *(["--resume"] if resume else []))
+            _tfstyle("train", *words, *(["--resume"] if resume or accelerated else []))
         before = result
         if not last:
             cards.append(json.loads((result / "card.json").read_text()))
@@ -292,6 +315,11 @@ def _beginning(recipe: Recipe, folder: pathlib.Path) -> pathlib.Path | None:
         place = PAINTINGS.index(recipe.place or folder.name)
         beginning.extract(beginning.FILE, place, len(PAINTINGS), result / stylizer.WEIGHTS)
     return result
+
+
+def _accelerator(*arguments: str) -> None:
+    command = [sys.executable, "-m", "train.accelerator", *arguments]
+    subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "jax"}, check=True)
 
 
 def _tfstyle(*arguments: str | pathlib.Path) -> None:

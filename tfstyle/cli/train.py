@@ -18,7 +18,7 @@ from tfstyle.cli import console, options, resumption
 if TYPE_CHECKING:
     from tfstyle import styles, training
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["Course", "add_arguments", "prepared", "read", "run"]
 
 _Paint: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
@@ -53,15 +53,55 @@ def run(arguments: argparse.Namespace) -> None:
         InputError: unusable input.
         KeyboardInterrupt: the user stopped it; what was learned is kept.
     """
+    chosen, interrupted = read(arguments)
+    runtime.import_tensorflow()
+    from tfstyle import export, training
+
+    del export  # Loaded now: hours later, when it is needed, an updated one would not fit what is running.
+    if course := prepared(arguments, chosen, interrupted, training.Training):
+        with console.Interrupts().watch() as interrupts:
+            course.learn(interrupts)
+            course.finish()
+
+
+def read(arguments: argparse.Namespace) -> tuple[settings.Training, resumption.Interrupted]:
+    """What can be told of the arguments before seconds are spent on libraries.
+
+    Returns:
+        Settings, and what an interrupted training has left.
+
+    Raises:
+        InputError: unusable input.
+    """
     chosen = options.read_settings(arguments, settings.Training)
     if arguments.sample_every < 1:
         raise errors.InputError(f"sample-every is {arguments.sample_every}: use 1 or more steps")
-    folder = pathlib.Path(arguments.output or arguments.name)
-    interrupted = resumption.Interrupted(_checkpoint(folder), resume=arguments.resume)
-    runtime.import_tensorflow()
-    from tfstyle import data, export, styles, training
+    return chosen, resumption.Interrupted(_checkpoint(_folder(arguments)), resume=arguments.resume)
 
-    del export  # Loaded now: hours later, when it is needed, an updated one would not fit what is running.
+
+def prepared(
+    arguments: argparse.Namespace,
+    chosen: settings.Training,
+    interrupted: resumption.Interrupted,
+    kind: type["training.Training"],
+) -> "Course | None":
+    """Opens what the arguments name.
+
+    Args:
+        arguments: of the command.
+        chosen: from `read`.
+        interrupted: from `read`.
+        kind: which class does the steps.
+
+    Returns:
+        The training, where it begins or goes on; None if it is done.
+
+    Raises:
+        InputError: unusable input.
+    """
+    from tfstyle import data, styles, training
+
+    folder = _folder(arguments)
     style, photos = styles.load(arguments.painting), data.open_photos(arguments.data, but=folder)
     beginning = stylizer.find(arguments.begin_with) / stylizer.WEIGHTS if arguments.begin_with else None
     _make(folder)
@@ -75,18 +115,22 @@ def run(arguments: argparse.Namespace) -> None:
     }
     if arguments.resume and interrupted.recipe is None and _is_done(folder, recipe):
         console.say(f"{folder} is trained already")
-        return
+        return None
     state = interrupted.state(recipe, insist=True)
     board = reports.Board(arguments.tensorboard) if arguments.tensorboard else None
     if arguments.preview and state is None:
         _preview(folder, style, chosen)
-    run = training.Training(chosen, style, photos)
+    run = kind(chosen, style, photos)
     if beginning and state is None:
         run.begin_with(beginning)
     diary = _Diary(folder / "training", arguments.sample_every, board)
-    course = _Course(run, folder, recipe, _statistics(style, arguments.painting), diary)
+    course = Course(run, folder, recipe, _statistics(style, arguments.painting), diary)
     course.resume(state)
-    course.complete(arguments.name)
+    return course
+
+
+def _folder(arguments: argparse.Namespace) -> pathlib.Path:
+    return pathlib.Path(arguments.output or arguments.name)
 
 
 def _is_done(folder: pathlib.Path, recipe: dict[str, Any]) -> bool:
@@ -189,8 +233,16 @@ class _Diary:
         return self._photos[0]
 
 
-class _Course:
-    """A training from its beginning to the exported network, by way of checkpoints."""
+class Course:
+    """A training from its beginning to the exported network, by way of checkpoints.
+
+    Args:
+        run: does the steps.
+        folder: for the trained style.
+        recipe: what the training is; a resumed one must be the same.
+        statistics: the painting's, a file.
+        diary: is told of the steps.
+    """
 
     def __init__(
         self, run: "training.Training", folder: pathlib.Path, recipe: dict[str, Any], statistics: bytes, diary: _Diary
@@ -204,33 +256,43 @@ class _Course:
             self._run.restore(state)
             self._diary.resume(state, self._run.step)
 
-    def complete(self, name: str) -> None:
-        with console.Interrupts().watch() as interrupts:
-            with console.Progress(name) as bar:
-                for progress in self._run:
-                    bar.show(progress)
-                    self._diary.note(progress, self._run.paint)
-                    if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
-                        self._save()
-                    if interrupts.asked and progress.step < progress.steps:
-                        self._stop()
-            self._finish()
+    def learn(self, interrupts: console.Interrupts) -> None:
+        """Does the steps that are left.
 
-    def _save(self) -> None:
+        Args:
+            interrupts: say when to stop.
+
+        Raises:
+            InputError: the loss is no longer a number, or the photos cannot serve.
+            KeyboardInterrupt: the user stopped it; what was learned is kept.
+        """
+        with console.Progress(self._recipe["train"]) as bar:
+            for progress in self._run:
+                bar.show(progress)
+                self._diary.note(progress, self._run.paint)
+                if time.monotonic() - self._saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
+                    self.save()
+                if interrupts.asked and progress.step < progress.steps:
+                    self._stop()
+
+    def save(self) -> None:
+        """Writes what `resume` goes on from."""
         state = {**self._run.state(), **self._diary.history.state()}
         checkpoints.save(_checkpoint(self._folder), self._recipe, state)
         self._diary.write()
         self._saved_at = time.monotonic()
 
     def _stop(self) -> None:
-        self._save()
+        self.save()
         console.say(f"stopped after step {self._run.step}: go on with the same command and --resume")
         raise KeyboardInterrupt
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Writes the trained style."""
         from tfstyle import export
 
         card = {**self._recipe, "seconds": round(self._run.seconds), "tfstyle": tfstyle.__version__}
+        card |= {"accelerator": self._run.accelerator} if self._run.accelerator else {}
         self._diary.write()
         self._diary.sample(self._run.step, self._run.paint)
         files.atomic_write(self._folder / shipped.STATISTICS, self._statistics)

@@ -1,0 +1,182 @@
+"""Training with photos and steps on the accelerator, by JAX: the same crops, losses and checkpoints as elsewhere."""
+
+import importlib.util
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import runs
+
+from tfstyle import checkpoints, images
+
+SMALL = ("--batch", "2", "--crop", "64", "--style-size", "64", "--precision", "float32", "--finish", "0")
+WORDS = ("painting.png", "--name", "waves", "--data", "photos", *SMALL)
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not importlib.util.find_spec("jax"), reason="jax is not installed"),
+]
+
+
+@pytest.fixture(autouse=True)
+def workplace(folder):
+    """The current folder with painting.png and photos."""
+    runs.folder_of_photos(folder / "photos")
+    images.save_image("painting.png", runs.painting(70, 90))
+    return folder
+
+
+@pytest.fixture
+def start():
+    """Starts Python in a new process: here, Keras computes by TensorFlow."""
+
+    def run(*words, backend="jax"):
+        places = os.pathsep.join(str(pathlib.Path(__file__).parents[up]) for up in (0, 1))
+        chosen = {"KERAS_BACKEND": backend, "PYTHONPATH": places}
+        return subprocess.run(
+            [sys.executable, *words], env={**os.environ, **chosen}, capture_output=True, text=True, timeout=240
+        )
+
+    return run
+
+
+@pytest.fixture
+def asked(start):
+    """What a piece of code prints, as JSON, with `accelerator`, `data`, `jax` and `numpy` at hand."""
+
+    def run(code):
+        head = "import json, jax, numpy\nfrom tfstyle import data\nfrom train import accelerator\n"
+        done = start("-c", head + code)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.splitlines()[-1])
+
+    return run
+
+
+def accelerated(start, *words, backend="jax"):
+    return start("-m", "train.accelerator", *WORDS, *words, backend=backend)
+
+
+RAMP = """
+def ramp(height, width):
+    rows, columns = numpy.mgrid[:height, :width]
+    return numpy.stack([rows, columns, 0 * rows + 200], -1).astype("uint8")
+
+class Ramps:
+    sizes = [(100, 130), (120, 90), (64, 64), (50, 200)]
+    def __len__(self): return len(self.sizes)
+    def __getitem__(self, index):
+        import io
+        from PIL import Image
+        file = io.BytesIO()
+        Image.fromarray(ramp(*self.sizes[index])).save(file, "PNG")
+        return file.getvalue()
+photos, refused = accelerator.resident(Ramps(), 64)
+"""
+
+
+class TestCrops:
+    def test_what_is_too_small_is_left_out(self, asked):
+        assert asked(RAMP + "print(json.dumps([sorted(refused), photos.sides.tolist()]))") == [
+            [3],
+            [[100, 130], [120, 90], [64, 64]],
+        ]
+
+    def test_a_crop_is_a_part_of_a_photo_perhaps_shrunk_and_mirrored(self, asked):
+        """Red grows by row and green by column, both by 1 a pixel: by the shrinking's inverse in a crop."""
+        found = asked(
+            RAMP
+            + """
+crops = numpy.asarray(accelerator.crops(photos, jax.random.key(3), 64, 200))
+down, right = ((crops[:, 56] - crops[:, 8]) / 48, (crops[:, :, 56] - crops[:, :, 8]) / 48)
+step, across = down[:, 32, 0], right[:, 32, 1]
+inside = [crops[..., 0].max(), crops[..., 1].max(), crops.min()]
+blue = [crops[..., 2].min(), crops[..., 2].max()]
+print(json.dumps([step.tolist(), across.tolist(), [float(each) for each in inside + blue], list(crops.shape)]))
+"""
+        )
+        down, right, (rows, columns, least, *blue), shape = found
+        assert shape == [200, 64, 64, 3]
+        np.testing.assert_allclose(np.abs(right), down, atol=0.01)
+        assert 0.99 < min(down) < 1.02
+        assert 1.5 < max(down) < 100 / 64 + 0.01
+        assert 0.3 < np.mean(np.array(right) < 0) < 0.7
+        assert 117 < rows <= 119.5
+        assert 127 < columns <= 129.5
+        assert -0.01 <= least < 1
+        assert blue == pytest.approx([200, 200], abs=0.1)
+
+    def test_a_photo_of_a_crops_own_size_is_the_crop(self, asked):
+        code = """
+whole = accelerator.Resident(photos.pixels[2:], photos.sides[2:])
+crops = numpy.asarray(accelerator.crops(whole, jax.random.key(4), 64, 8))
+plain = ramp(64, 64).astype("float32")
+print(json.dumps([min(abs(crop - each).max() for each in (plain, plain[:, ::-1])).item() for crop in crops]))
+"""
+        assert max(asked(RAMP + code)) < 1e-3
+
+
+class TestTraining:
+    @pytest.fixture
+    def one_photo(self, workplace):
+        """A symmetric photo of a crop's own size: every crop is this one."""
+        for file in (workplace / "photos").iterdir():
+            file.unlink()
+        half = runs.painting(64, 32).rgb
+        images.save_image(workplace / "photos" / "one.png", np.concatenate([half, half[:, ::-1]], axis=1))
+
+    def test_makes_the_steps_of_tfstyle_train_which_finishes_it(self, start, one_photo):
+        three = ("--steps", "3", "--border-weight", "10", "--begin-with", "starry_night")
+        done = accelerated(start, "-o", "fast", *three)
+        assert done.returncode == 0, done.stderr[-3000:]
+        recipe, state = checkpoints.load("fast/training/network")
+        assert (recipe["train"], int(state["step"])) == ("waves", 3)
+        assert not pathlib.Path("fast/card.json").exists()
+        for folder, more in (("fast", "--resume"), ("plain", "--sample-every=1")):
+            done = start("-m", "tfstyle.cli.main", "train", *WORDS, "-o", folder, *three, more, backend="tensorflow")
+            assert done.returncode == 0, done.stderr[-3000:]
+        losses = [
+            np.genfromtxt(f"{folder}/training/losses.csv", names=True, delimiter=",") for folder in ("fast", "plain")
+        ]
+        for name in ("loss", "content", "style", "grid", "border"):
+            assert float(losses[0][name]) == pytest.approx(float(losses[1][name]), rel=1e-3), name
+        pictures = [images.load_image(f"{folder}/preview.jpg").rgb for folder in ("fast", "plain")]
+        assert np.abs(pictures[0] - pictures[1]).mean() < 1
+
+    def test_resumes_to_the_same_bits(self, start):
+        assert accelerated(start, "-o", "whole", "--steps", "4").returncode == 0
+        code = f"""
+import sys
+from tfstyle.cli import console
+from train import accelerator
+accelerator.Accelerated.REPORT_EVERY = 2
+console.Interrupts.asked = property(lambda self: True, lambda self, value: None)
+sys.argv[1:] = {[*WORDS, "-o", "parts", "--steps", "4"]}
+sys.exit(accelerator.main())
+"""
+        assert start("-c", code).returncode == 130
+        assert int(checkpoints.load("parts/training/network")[1]["step"]) == 2
+        assert accelerated(start, "-o", "parts", "--steps", "4", "--resume").returncode == 0
+        (one, first), (other, second) = (checkpoints.load(f"{each}/training/network") for each in ("whole", "parts"))
+        assert one == other
+        for name in first:
+            if name.startswith("variable"):
+                np.testing.assert_array_equal(first[name], second[name])
+
+
+class TestRefuses:
+    def test_another_backend(self, start):
+        done = accelerated(start, "--steps", "1", backend="tensorflow")
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (
+            2,
+            "python -m train.accelerator: error: Keras' backend is tensorflow: set KERAS_BACKEND=jax",
+        )
+
+    def test_photos_of_which_none_can_serve(self, start, workplace):
+        done = accelerated(start, "--steps", "1", "--crop", "1000")
+        assert done.returncode == 2
+        assert "smaller than 1000 pixels" in done.stderr.splitlines()[-1]
