@@ -13,7 +13,8 @@ import runs
 
 from tfstyle import checkpoints, images
 
-SMALL = ("--batch", "2", "--crop", "64", "--style-size", "64", "--precision", "float32", "--finish", "0")
+LAYERS = ("--content-layers", "conv2_2", "--style-layers", "conv1_1,conv2_1")
+SMALL = ("--batch", "2", "--crop", "64", "--style-size", "64", "--precision", "float32", "--finish", "0", *LAYERS)
 WORDS = ("painting.png", "--name", "waves", "--data", "photos", *SMALL)
 
 pytestmark = [
@@ -30,13 +31,19 @@ def workplace(folder):
     return folder
 
 
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """Where JAX keeps what it has compiled: most of these tests' time."""
+    return tmp_path_factory.mktemp("compiled")
+
+
 @pytest.fixture
-def start():
+def start(compiled):
     """Starts Python in a new process: here, Keras computes by TensorFlow."""
 
     def run(*words, backend="jax"):
         places = os.pathsep.join(str(pathlib.Path(__file__).parents[up]) for up in (0, 1))
-        chosen = {"KERAS_BACKEND": backend, "PYTHONPATH": places}
+        chosen = {"KERAS_BACKEND": backend, "PYTHONPATH": places, "JAX_COMPILATION_CACHE_DIR": str(compiled)}
         return subprocess.run(
             [sys.executable, *words], env={**os.environ, **chosen}, capture_output=True, text=True, timeout=240
         )

@@ -92,6 +92,9 @@ STYLES = {
             _more(800),
             _more(3200, "5e-3", "--seed 11 --threads 1"),
             _more(3200, "5e-3", "--seed 41 --threads 1"),
+            _quick(8500, "5e-3", 104, 0.45),
+            _more(150, "2e-3", "--seed 222 --threads 1", strength=0.43),
+            _more(60, "1e-3", "--seed 225 --threads 1 --border-weight 10", strength=0.43),
         )
     ),
     "composition_vii": Recipe(
