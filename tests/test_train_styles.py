@@ -84,7 +84,7 @@ def test_card_tells_of_another_beginning_and_of_all_stages(tmp_path, monkeypatch
 
 def test_card_tells_of_an_accelerator_and_of_another_batch(folder):
     quick = {**made(batch=12, steps=500, crop=224, features="vgg19"), "accelerator": "NVIDIA H200", "seconds": 38.4}
-    assert "| steps | 500 of 12 224-pixel crops through vgg19 (38 seconds on NVIDIA H200) |" in card_of(folder, quick)
+    assert "| steps | 500 of 12 x 224-pixel crops through vgg19 (38 seconds on NVIDIA H200) |" in card_of(folder, quick)
 
 
 def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
