@@ -14,8 +14,8 @@ import runs
 from tfstyle import checkpoints, images
 
 LAYERS = ("--content-layers", "conv2_2", "--style-layers", "conv1_1,conv2_1")
-SMALL = ("--batch", "2", "--crop", "64", "--style-size", "64", "--precision", "float32", "--finish", "0", *LAYERS)
-WORDS = ("painting.png", "--name", "waves", "--data", "photos", *SMALL)
+SMALL = ("--batch", "2", "--crop", "64", "--precision", "float32", "--finish", "0", *LAYERS)
+WORDS = ("udnie", "--name", "waves", "--data", "photos", *SMALL)
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,9 +25,8 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def workplace(folder):
-    """The current folder with painting.png and photos."""
-    runs.folder_of_photos(folder / "photos")
-    images.save_image("painting.png", runs.painting(70, 90))
+    """The current folder with photos."""
+    runs.folder_of_photos(folder / "photos", height=64, width=64)
     return folder
 
 
@@ -128,46 +127,51 @@ print(json.dumps([min(abs(crop - each).max() for each in (plain, plain[:, ::-1])
 
 
 class TestTraining:
+    """All with the same options and as many photos: compiled once."""
+
+    FOUR = ("--steps", "4", "--border-weight", "10", "--begin-with", "starry_night")
+
     @pytest.fixture
     def one_photo(self, workplace):
         """A symmetric photo of a crop's own size: every crop is this one."""
-        for file in (workplace / "photos").iterdir():
-            file.unlink()
         half = runs.painting(64, 32).rgb
-        images.save_image(workplace / "photos" / "one.png", np.concatenate([half, half[:, ::-1]], axis=1))
+        for file in (workplace / "photos").iterdir():
+            images.save_image(file, np.concatenate([half, half[:, ::-1]], axis=1))
 
     def test_makes_the_steps_of_tfstyle_train_which_finishes_it(self, start, one_photo):
-        three = ("--steps", "3", "--border-weight", "10", "--begin-with", "starry_night")
-        done = accelerated(start, "-o", "fast", *three)
+        done = accelerated(start, "-o", "fast", *self.FOUR)
         assert done.returncode == 0, done.stderr[-3000:]
         recipe, state = checkpoints.load("fast/training/network")
-        assert (recipe["train"], int(state["step"])) == ("waves", 3)
+        assert (recipe["train"], int(state["step"])) == ("waves", 4)
         assert not pathlib.Path("fast/card.json").exists()
+        words = ("-m", "tfstyle.cli.main", "train", *WORDS, *self.FOUR)
         for folder, more in (("fast", "--resume"), ("plain", "--sample-every=1")):
-            done = start("-m", "tfstyle.cli.main", "train", *WORDS, "-o", folder, *three, more, backend="tensorflow")
+            done = start(*words, "-o", folder, more, backend="tensorflow")
             assert done.returncode == 0, done.stderr[-3000:]
-        losses = [
+        fast, plain = (
             np.genfromtxt(f"{folder}/training/losses.csv", names=True, delimiter=",") for folder in ("fast", "plain")
-        ]
+        )
         for name in ("loss", "content", "style", "grid", "border"):
-            assert float(losses[0][name]) == pytest.approx(float(losses[1][name]), rel=1e-3), name
+            assert float(fast[name]) == pytest.approx(float(plain[name]), rel=1e-3), name
+        cards = [json.loads(pathlib.Path(folder, "card.json").read_text()) for folder in ("fast", "plain")]
+        assert [card.get("accelerator") for card in cards] == ["cpu", None]
         pictures = [images.load_image(f"{folder}/preview.jpg").rgb for folder in ("fast", "plain")]
         assert np.abs(pictures[0] - pictures[1]).mean() < 1
 
     def test_resumes_to_the_same_bits(self, start):
-        assert accelerated(start, "-o", "whole", "--steps", "4").returncode == 0
+        assert accelerated(start, "-o", "whole", *self.FOUR).returncode == 0
         code = f"""
 import sys
 from tfstyle.cli import console
 from train import accelerator
 accelerator.Accelerated.REPORT_EVERY = 2
 console.Interrupts.asked = property(lambda self: True, lambda self, value: None)
-sys.argv[1:] = {[*WORDS, "-o", "parts", "--steps", "4"]}
+sys.argv = {["", *WORDS, "-o", "parts", *self.FOUR]}
 sys.exit(accelerator.main())
 """
         assert start("-c", code).returncode == 130
         assert int(checkpoints.load("parts/training/network")[1]["step"]) == 2
-        assert accelerated(start, "-o", "parts", "--steps", "4", "--resume").returncode == 0
+        assert accelerated(start, "-o", "parts", *self.FOUR, "--resume").returncode == 0
         (one, first), (other, second) = (checkpoints.load(f"{each}/training/network") for each in ("whole", "parts"))
         assert one == other
         for name in first:

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tfstyle import errors, files, runtime
 
-__all__ = ["LARGEST", "Batches", "Photos", "decode", "open_photos"]
+__all__ = ["Batches", "LARGEST", "Photos", "decode", "open_photos"]
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _READERS = ("JPEG", "PNG", "WEBP")
