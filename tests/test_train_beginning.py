@@ -103,7 +103,7 @@ def weights_of(file):
 @pytest.fixture
 def train(folder, tiny_networks):
     """Trains a small network on two drawn paintings, with a report after each step."""
-    tiny_networks.setattr(trainings, "_REPORT_EVERY", 1)
+    tiny_networks.setattr(trainings.Training, "REPORT_EVERY", 1)
     photos = data.open_photos(str(runs.folder_of_photos(folder / "photos")))
     names = ["one.png", "two.png"]
     for seed, name in enumerate(names):
