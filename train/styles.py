@@ -66,10 +66,10 @@ def _more(steps: int, rate: str = "4e-3", options: str = "", strength: float = 0
     return f"{chosen} {options}".rstrip()
 
 
-def _quick(steps: int, rate: str, seed: int, strength: float, crops: str = "--crop 224 --batch 12") -> str:
+def _quick(steps: int, rate: str, seed: int, strength: float) -> str:
     """Of thousands of steps, for a GPU: as many pixels a step as keep one busy."""
-    chosen = f"--strength {strength} --steps {steps} {crops} --learning-rate {rate} --features vgg19"
-    return f"{chosen} --precision bfloat16 --seed {seed}"
+    chosen = f"--strength {strength} --steps {steps} --crop 224 --batch 12 --learning-rate {rate}"
+    return f"{chosen} --features vgg19 --precision bfloat16 --seed {seed}"
 
 
 _JOHNSON = "--network johnson --crop 192"
