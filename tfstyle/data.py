@@ -8,6 +8,7 @@ stop a training.
 import io
 import pathlib
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import keras
@@ -159,26 +160,19 @@ class Batches(keras.utils.PyDataset):
 
 def _crop(photos: Photos, index: int, size: int, random: np.random.Generator) -> np.ndarray | None:
     """A random crop ``[size, size, 3]``, uint8, perhaps mirrored; None if the photo cannot serve."""
-    try:
-        with Image.open(io.BytesIO(photos[index]), formats=_READERS) as image:
-            short = min(image.size)
-            if short < size or image.mode in _GREY_MODES:
-                return None
-            wanted = int(random.integers(size, min(short, int(LARGEST * size)) + 1))
-            image.draft("RGB", (wanted, wanted))  # A JPEG may now be 1/2, 1/4 or 1/8 as large.
-            scale = min(image.size) / wanted
-            left, top = (random.random() * (side / scale - size) for side in image.size)
-            box = (scale * left, scale * top, scale * (left + size), scale * (top + size))
-            crop = np.asarray(image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap=3))
-    except Exception:  # Broken bytes make readers raise nearly anything; a training goes on without the photo.
-        return None
-    if _is_grey(crop):
+
+    def cut(image: Image.Image) -> Image.Image:
+        wanted = int(random.integers(size, min(*image.size, int(LARGEST * size)) + 1))
+        image.draft("RGB", (wanted, wanted))  # A JPEG may now be 1/2, 1/4 or 1/8 as large.
+        scale = min(image.size) / wanted
+        left, top = (random.random() * (side / scale - size) for side in image.size)
+        box = (scale * left, scale * top, scale * (left + size), scale * (top + size))
+        return image.convert("RGB").resize((size, size), Image.Resampling.BICUBIC, box, reducing_gap=3)
+
+    crop = _read(photos, index, size, cut)
+    if crop is None:
         return None
     return crop[:, ::-1] if random.random() < 0.5 else crop
-
-
-def _is_grey(pixels: np.ndarray) -> bool:
-    return np.abs(pixels.astype(np.int16) - pixels[..., :1]).mean() < _GREY
 
 
 def decode(photos: Photos, index: int, least: int) -> np.ndarray | None:
@@ -192,11 +186,17 @@ def decode(photos: Photos, index: int, least: int) -> np.ndarray | None:
     Returns:
         ``[H, W, 3]``, uint8; None if it cannot serve.
     """
+    return _read(photos, index, least, lambda image: image.convert("RGB"))
+
+
+def _read(photos: Photos, index: int, least: int, cut: Callable[[Image.Image], Image.Image]) -> np.ndarray | None:
+    """What is cut from a photo; None if that is broken, grey or its short side less than the least."""
     try:
         with Image.open(io.BytesIO(photos[index]), formats=_READERS) as image:
             if min(image.size) < least or image.mode in _GREY_MODES:
                 return None
-            pixels = np.asarray(image.convert("RGB"))
-    except Exception:  # As in `_crop`.
+            pixels = np.asarray(cut(image))
+    except Exception:  # Broken bytes make readers raise nearly anything; a training goes on without the photo.
         return None
-    return None if _is_grey(pixels) else pixels
+    is_grey = np.abs(pixels.astype(np.int16) - pixels[..., :1]).mean() < _GREY
+    return None if is_grey else pixels

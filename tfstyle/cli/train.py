@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import functools
 import importlib.util
 import json
 import pathlib
@@ -124,7 +125,8 @@ def prepared(
     if beginning and state is None:
         run.begin_with(beginning)
     diary = _Diary(folder / "training", arguments.sample_every, board)
-    course = Course(run, folder, recipe, _statistics(style, arguments.painting), diary)
+    statistics = functools.partial(_statistics, style, pathlib.Path(arguments.painting).stem, recipe["painting"])
+    course = Course(run, folder, recipe, statistics, diary)
     course.resume(state)
     return course
 
@@ -156,12 +158,12 @@ def _make(folder: pathlib.Path) -> None:
     files.check_folder(folder / "training" / "losses.csv")
 
 
-def _statistics(style: "styles.Style", text: str) -> bytes:
+def _statistics(style: "styles.Style", title: str, digest: str) -> bytes:
     """A file by which tfstyle optimize and evaluate know the style without the painting."""
     from tfstyle import styles
 
     if isinstance(style, styles.Painting):
-        about = {"title": pathlib.Path(text).stem, "artist": "", "year": "", "sha256": styles.digest(text)}
+        about = {"title": title, "artist": "", "year": "", "sha256": digest}
         return shipped.pack(styles.statistics(style), about)
     return style.packed()
 
@@ -240,12 +242,17 @@ class Course:
         run: does the steps.
         folder: for the trained style.
         recipe: what the training is; a resumed one must be the same.
-        statistics: the painting's, a file.
+        statistics: makes the painting's, a file.
         diary: is told of the steps.
     """
 
     def __init__(
-        self, run: "training.Training", folder: pathlib.Path, recipe: dict[str, Any], statistics: bytes, diary: _Diary
+        self,
+        run: "training.Training",
+        folder: pathlib.Path,
+        recipe: dict[str, Any],
+        statistics: Callable[[], bytes],
+        diary: _Diary,
     ) -> None:
         self._run, self._folder, self._recipe, self._statistics = run, folder, recipe, statistics
         self._diary, self._saved_at = diary, time.monotonic()
@@ -295,7 +302,7 @@ class Course:
         card |= {"accelerator": self._run.accelerator} if self._run.accelerator else {}
         self._diary.write()
         self._diary.sample(self._run.step, self._run.paint)
-        files.atomic_write(self._folder / shipped.STATISTICS, self._statistics)
+        files.atomic_write(self._folder / shipped.STATISTICS, self._statistics())
         export.write(self._run.network, self._folder)
         self._run.network.save_weights(self._folder / stylizer.WEIGHTS)
         files.atomic_write(self._folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
