@@ -41,9 +41,9 @@ def train(model, grams, monkeypatch):
     """A trainer of a new network; its weights are the same every time."""
     monkeypatch.setitem(networks.NETWORKS, "realtime", runs.small_body)
 
-    def make(objective=OBJECTIVE, optimizer=None, border=0.0):
+    def make(objective=OBJECTIVE, optimizer=None, **weights):
         network = runs.shaken(networks.build("realtime"))
-        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams, GRID, border))
+        made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams, GRID, **weights))
         made.compile(optimizer=optimizer or keras.optimizers.SGD(RATE), jit_compile=False)
         return made
 
@@ -118,6 +118,25 @@ class TestLoss:
         with tf.GradientTape() as tape:
             border = made._border(tf.constant(batch), whole)
         gradients = tape.gradient(border, [whole, made.network.trainable_variables[0]])
+        assert gradients[0] is None
+        assert np.abs(gradients[1]).max() > 0
+
+    def test_noise_counts_as_far_as_it_changes_a_picture(self, train, model, grams, batch):
+        made = train(stability=1000.0)
+        noise = keras.random.uniform(batch[:1].shape, -2, 2, seed=0)
+        clean, noisy = (np.asarray(made.network(photo)) for photo in (batch[:1], batch[:1] + noise))
+        expected = expected_parts(made, model, OBJECTIVE, grams, batch)
+        expected["stability"] = 1000 * np.mean((noisy - clean) ** 2) / 255**2
+        assert expected["stability"] > 0.01
+        found = made.train_on_batch(batch, return_dict=True)
+        assert found["loss"] == pytest.approx(sum(expected.values()), rel=1e-2)  # And what the network itself adds.
+        assert found["stability"] == pytest.approx(expected["stability"], rel=1e-2)
+
+    def test_the_noisy_picture_is_to_change_not_the_clean_one(self, train, batch):
+        made, clean = train(stability=1000.0), tf.Variable(batch)
+        with tf.GradientTape() as tape:
+            stability = made._stability(tf.constant(batch), clean)
+        gradients = tape.gradient(stability, [clean, made.network.trainable_variables[0]])
         assert gradients[0] is None
         assert np.abs(gradients[1]).max() > 0
 

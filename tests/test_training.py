@@ -295,6 +295,7 @@ class TestSettings:
             ("variation_weight", -2),
             ("grid_weight", -1),
             ("border_weight", -1),
+            ("stability_weight", -1),
             ("network", "vgg19"),
             ("features", "alexnet"),
             ("precision", "float16"),

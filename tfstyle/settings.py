@@ -129,6 +129,7 @@ class Training:
     # Measured on realtime (docs/realtime.md): 16 dB of grid become 4, the loss rises by 3 %.
     grid_weight: float = option(3000.0, "of the grid that upsampling leaves", metavar="X")
     border_weight: float = option(0.0, "of what is painted otherwise where a photo ends", metavar="X")
+    stability_weight: float = option(0.0, "of what noise in a photo changes of its picture", metavar="X")
     precision: str = option(
         "auto",
         "of the arithmetic; auto: bfloat16 where the processor is made for it",
@@ -143,8 +144,8 @@ class Training:
         for name, least in (("steps", 1), ("batch", 1), ("crop", 64), ("style_size", 64), ("threads", 0)):
             _require(getattr(self, name) >= least, name.replace("_", "-"), getattr(self, name), f"{least} or more")
         _require(0 <= self.finish <= 1, "finish", self.finish, "0 to 1")
-        _require(0 <= self.grid_weight < math.inf, "grid-weight", self.grid_weight, "0 or more")
-        _require(0 <= self.border_weight < math.inf, "border-weight", self.border_weight, "0 or more")
+        for name in ("grid_weight", "border_weight", "stability_weight"):
+            _require(0 <= getattr(self, name) < math.inf, name.replace("_", "-"), getattr(self, name), "0 or more")
         _require(0 < self.learning_rate < math.inf, "learning-rate", self.learning_rate, "a positive number")
         _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 2^32 - 1")
         self.loss(self.features)

@@ -14,6 +14,7 @@ __all__ = ["StyleTrainer", "Target"]
 Tensor: TypeAlias = keras.KerasTensor
 
 _KINDS = ("content", "style", "variation", "grid")
+_NOISE = 2.0  # Grey levels: about what JPEG leaves in a good photo.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Target:
         grams: Gram matrices of the painting by style layer, ``[C, C]``.
         grid: weight of `losses.grid`; the slow path has no upsampling that could leave one.
         border: weight of the difference between a picture's middle and what is painted of the photo's middle alone.
+        stability: weight of the difference that noise in a photo makes to its picture.
     """
 
     model: keras.Model
@@ -36,13 +38,14 @@ class Target:
     grams: Mapping[str, Any]
     grid: float = 0.0
     border: float = 0.0
+    stability: float = 0.0
 
 
 class StyleTrainer(keras.Model):
     """A transformation network with the perceptual loss in place of labels; everything else is `keras.Model`.
 
     Batches are photos ``[B, H, W, 3]``, 0..255, alone. Metrics: the weighted ``content``, ``style``,
-    ``variation``, ``grid`` and, if it counts, ``border``.
+    ``variation``, ``grid`` and, if they count, ``border`` and ``stability``.
 
     Args:
         network: from `networks.build`.
@@ -52,8 +55,8 @@ class StyleTrainer(keras.Model):
     def __init__(self, network: keras.Model, target: Target) -> None:
         super().__init__(name=f"{network.name}_trainer")
         self.network, self.target = network, target
-        kinds = [*_KINDS, "border"] if target.border else _KINDS
-        self._parts = [keras.metrics.Mean(name=kind) for kind in kinds]
+        asked = [kind for kind in ("border", "stability") if getattr(target, kind)]
+        self._parts = [keras.metrics.Mean(name=kind) for kind in (*_KINDS, *asked)]
 
     def call(self, inputs: Tensor) -> Tensor:
         """Paints ``[B, H, W, 3]``, 0..255, to the same shape and range."""
@@ -89,6 +92,8 @@ class StyleTrainer(keras.Model):
         weighted["grid"] = target.grid * losses.grid(y_pred)
         if target.border:
             weighted["border"] = target.border * self._border(x, y_pred)
+        if target.stability:
+            weighted["stability"] = target.stability * self._stability(x[:1], y_pred[:1])
         for part in self._parts:
             of_kind = [value for name, value in weighted.items() if name.startswith(part.name)]
             part.update_state(ops.cast(sum(of_kind), "float32"))
@@ -102,9 +107,22 @@ class StyleTrainer(keras.Model):
         """
         side = photos.shape[1] // 6 // networks.MULTIPLE * networks.MULTIPLE
         middle = (slice(None), slice(side, -side), slice(side, -side))
-        alone = self.network(photos[middle])
-        return ops.mean(ops.square(alone - ops.stop_gradient(painted[middle]))) / 255.0**2
+        return _difference(self.network(photos[middle]), painted[middle])
+
+    def _stability(self, photos: Tensor, painted: Tensor) -> Tensor:
+        """What noise in the photos, too little to be seen, makes of their pictures (Zheng 2016, equations 2 and 3).
+
+        Networks that make much of it flicker, and their pictures change with the last bits of the arithmetic. The noise
+        is the same in every step, which so remains a function of its photos; one photo of a batch is enough.
+        """
+        noise = keras.random.uniform((1, *photos.shape[1:]), -_NOISE, _NOISE, seed=0)
+        return _difference(self.network(photos + noise), painted)
 
     def _replicas(self) -> int:
         strategy = getattr(self, "distribute_strategy", None)  # TensorFlow's backend has one, others divide themselves.
         return strategy.num_replicas_in_sync if strategy else 1
+
+
+def _difference(painted: Tensor, wanted: Tensor) -> Tensor:
+    """Mean square, in 0..1 units; what is wanted is taken as it is."""
+    return ops.mean(ops.square(painted - ops.stop_gradient(wanted))) / 255.0**2

@@ -82,7 +82,7 @@ def target_for(chosen: settings.Training, style: styles.Style, network: str, pre
     loaded = weights.load(network, layers=features.needed(network, objective.layers))
     model = features.build(network, objective.layers, loaded, dtype=precision)
     grams = style.grams(model, chosen.style_size, list(objective.style))
-    return trainer.Target(model, objective, grams, chosen.grid_weight, chosen.border_weight)
+    return trainer.Target(model, objective, grams, chosen.grid_weight, chosen.border_weight, chosen.stability_weight)
 
 
 class Training:
