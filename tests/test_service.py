@@ -17,7 +17,7 @@ import runs
 from fastapi import testclient
 from PIL import Image
 
-from tfstyle import errors, files, stylizer
+from tfstyle import errors, files, planning, stylizer
 from tfstyle.service import api, guard, jobs, limits, painting, slow, slow_picture
 
 STYLE = "starry_night"
@@ -256,6 +256,11 @@ def events(text):
 
 
 class TestJobs:
+    @pytest.fixture(autouse=True)
+    def _few_steps(self, monkeypatch):
+        """At the last scale: pictures of 32 pixels, which have no other, are soon done; those of 256 are not."""
+        monkeypatch.setattr(planning, "_FINE_STEPS", 8)
+
     def test_from_start_to_picture(self, client):
         started = job(client)
         assert started.status_code == 202
