@@ -1,113 +1,12 @@
-"""The model card of a shipped style, and what the recipes name."""
+"""The program that makes the shipped styles: stages, resumption, what it refuses."""
 
-import dataclasses
 import json
 import pathlib
 
 import pytest
+import scored
 
-from tfstyle import settings, shipped
-from train import styles
-
-MEDIAN = {
-    "total": 2.5,
-    "content": 0.7512,
-    "style": 0.0634,
-    "iterations": 15.26,
-    "structure": 0.418,
-    "checkerboard": 2.04,
-    "frame": 5.55,
-    "saturation": -0.0012,
-    "blobs": 81.4,
-}
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return stored(tmp_path / "scream")
-
-
-def stored(folder):
-    folder.mkdir()
-    (folder / shipped.STATISTICS).write_bytes(shipped.load_all()["scream"].packed())
-    scored = {"median": MEDIAN, "iterations": [9.9, 15.26, 21.1], "photos": {"a": {}, "b": {}, "c": {}}}
-    evaluation = {
-        "features": "vgg19",
-        "sizes": {"256": scored, "512": {**scored, "iterations": [8.0, 12.0]}},
-        "flat checkerboard": 0.3,
-        "runtime": "savedmodel",
-        "speed": {"1024x768": {"median": 0.0612, "p95": 0.07, "memory": 900 * 2**20}},
-    }
-    (folder / "evaluation.json").write_text(json.dumps(evaluation))
-    return folder
-
-
-def made(**changes):
-    chosen = dataclasses.asdict(dataclasses.replace(settings.Training(), **changes))
-    return {"train": "scream", "beginning": "abc", "data": ["photos", 3976], "settings": chosen, "seconds": 372}
-
-
-def card_of(folder, made):
-    (folder / "card.json").write_text(json.dumps(made))
-    return styles.card(folder)
-
-
-def test_card_tells_what_was_made_and_how_good_it_is(folder):
-    card = card_of(folder, made(steps=400, features="vgg19"))
-    assert card.startswith("# The Scream (Edvard Munch, 1893)")
-    for told in (
-        "3976 photos (photos), 4 per step",
-        "| begins with | a network that had learned eight paintings at once |",
-        "| steps | 400 of 256-pixel crops through vgg19 (6 minutes on two processor cores) |",
-        "python -m train.styles scream",
-        "by vgg19 on 3 photos",
-        "| figure | 256 pixels | 512 pixels |\n| --- | --- | --- |",
-        "| 15.3 (9.9 to 21.1) | 15.3 (8.0 to 12.0) |",
-        "| 0.751, 0.063, 2.500 |",
-        "| 2.0, 5.5 |",
-        "grid is 0.3 dB",
-        "| 1024x768 | 0.061 (95 %: 0.070) | 900 |",
-    ):
-        assert told in card
-
-
-def test_card_tells_of_another_beginning_and_of_all_stages(tmp_path, monkeypatch):
-    last = {**made(features="vgg19", steps=30), "stages": [made(finish=0.25, crop=192, threads=1)]}
-    monkeypatch.setitem(styles.STYLES, "alone", styles.Recipe(("--steps 30",), painting="scream", beginning=""))
-    monkeypatch.setitem(styles.STYLES, "second", styles.Recipe(("--steps 30",), painting="scream", beginning="alone"))
-    card = card_of(stored(tmp_path / "alone"), last)
-    assert "| begins with | random weights |" in card
-    assert "8000 of 192-pixel crops through compact, the last 25% through vgg19 (6 minutes on one p" in card
-    assert "on one processor core); then 30 of 256-pixel crops" in card
-    assert "the network of [alone](../alone)" in card_of(stored(tmp_path / "second"), last)
-
-
-def test_card_tells_of_an_accelerator_and_of_another_batch(folder):
-    quick = {**made(batch=12, steps=500, crop=224, features="vgg19"), "accelerator": "NVIDIA H200", "seconds": 38.4}
-    assert "| steps | 500 of 12 x 224-pixel crops through vgg19 (38 seconds on NVIDIA H200) |" in card_of(folder, quick)
-
-
-def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
-    from tfstyle.cli import main
-
-    for name, recipe in styles.STYLES.items():
-        painting = recipe.painting or name
-        assert painting in shipped.load_all()
-        for options in recipe.stages:
-            words = ["tfstyle", "train", painting, "--name", name, "--data", "photos", *options.split()]
-            assert main._parse(words).painting == painting
-
-
-@pytest.mark.parametrize("name", styles.STYLES)
-def test_recipe_is_what_the_shipped_network_was_made_by(name):
-    from tfstyle.cli import main, options
-
-    card = json.loads((shipped.models() / name / "card.json").read_text())
-    made = [stage["settings"] for stage in (*card.get("stages", []), card)]
-    for stage, settled in zip(styles.STYLES[name].stages, made, strict=True):
-        words = ["tfstyle", "train", name, "--name", name, "--data", "photos", *stage.split()]
-        asked = dataclasses.asdict(options.read_settings(main._parse(words), settings.Training))
-        assert settled == {key: asked[key] for key in settled}
+from train import recipes, styles
 
 
 def test_photos_to_score_on_are_looked_for_before_the_training(monkeypatch, capsys):
@@ -140,7 +39,7 @@ class TestStages:
 
         return train
 
-    RECIPE = styles.Recipe(("--steps 5", "--steps 7 --crop 192"), beginning="")
+    RECIPE = recipes.Recipe(("--steps 5", "--steps 7 --crop 192"), beginning="")
 
     def test_each_begins_with_the_one_before(self, train, tmp_path):
         cards, (first, second) = train(self.RECIPE)
@@ -163,11 +62,11 @@ class TestStages:
             assert [*steps[1:], "--resume"] == finish[1:]
 
     def test_begins_with_another_style(self, train, tmp_path):
-        _, (command,) = train(styles.Recipe(("--steps 5",), beginning="shipwreck"))
+        _, (command,) = train(recipes.Recipe(("--steps 5",), beginning="shipwreck"))
         assert command[command.index("--begin-with") + 1] == str(tmp_path / "shipwreck")
 
     def test_begins_with_its_part_of_the_common_network(self, train, tmp_path):
-        _, (command,) = train(styles.Recipe(("--steps 5",)))
+        _, (command,) = train(recipes.Recipe(("--steps 5",)))
         beginning = pathlib.Path(command[command.index("--begin-with") + 1])
         assert (beginning / "network.weights.h5").stat().st_size > 0
         assert beginning.is_relative_to(tmp_path)
@@ -178,11 +77,13 @@ class TestLast:
 
     @pytest.fixture
     def folder(self, tmp_path, monkeypatch):
-        folder = stored(tmp_path / "scream")
+        folder = scored.stored(tmp_path / "scream")
         (folder / "network.weights.h5").write_text("shipped")
-        (folder / "card.json").write_text(json.dumps(made(seed=2) | {"stages": [made(seed=1)]}))
+        (folder / "card.json").write_text(json.dumps(scored.made(seed=2) | {"stages": [scored.made(seed=1)]}))
         monkeypatch.setattr(styles, "_FOLDER", tmp_path)
-        monkeypatch.setitem(styles.STYLES, "scream", styles.Recipe(("--seed 1", "--seed 2", "--seed 3"), beginning=""))
+        monkeypatch.setitem(
+            recipes.STYLES, "scream", recipes.Recipe(("--seed 1", "--seed 2", "--seed 3"), beginning="")
+        )
         return folder
 
     @pytest.fixture
@@ -198,7 +99,7 @@ class TestLast:
             if words[0] == "train" and not done(folder):
                 before = pathlib.Path(words[words.index("--begin-with") + 1], "network.weights.h5").read_text()
                 (folder / "network.weights.h5").write_text(f"{before}, {words[words.index('--seed') + 1]}")
-                (folder / "card.json").write_text(json.dumps(made(seed=3)))
+                (folder / "card.json").write_text(json.dumps(scored.made(seed=3)))
 
         def done(folder):  # As `tfstyle train --resume` finds out.
             return json.loads((folder / "card.json").read_text())["settings"]["seed"] == 3
@@ -241,7 +142,7 @@ class TestLast:
 
     @pytest.mark.parametrize("stages", [("--seed 1",), ("--seed 1", "--seed 2"), ("--seed 1",) * 4])
     def test_a_network_of_another_number_of_stages_is_refused(self, run, folder, capsys, monkeypatch, stages):
-        monkeypatch.setitem(styles.STYLES, "scream", styles.Recipe(stages))
+        monkeypatch.setitem(recipes.STYLES, "scream", recipes.Recipe(stages))
         with pytest.raises(SystemExit):
             run("--last")
         assert "add one to its recipe" in capsys.readouterr().err

@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 
 from tfstyle import checkpoints, data, layers, networks, settings, styles, training
+from train import recipes
 
 __all__ = ["FILE", "Several", "extract", "main", "norm_for"]
 
@@ -100,16 +101,14 @@ def train(names: Sequence[str], chosen: settings.Training, photos: data.Photos, 
 
 def main() -> None:
     """Reads the command line."""
-    from train.styles import PAINTINGS  # noqa: PLC0415 - which need what is here
-
     parser = argparse.ArgumentParser(prog="python -m train.beginning", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", required=True, help="photos to train on")
     parser.add_argument("--steps", type=int, default=3400, help="that the learning rate would fall over")
     parser.add_argument("--until", type=int, default=2400, help="the step to end at")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
     arguments = parser.parse_args()
-    chosen = settings.Training(steps=arguments.steps, batch=len(PAINTINGS), finish=0)
-    train(PAINTINGS, chosen, data.open_photos(arguments.data), arguments.until, resume=arguments.resume)
+    chosen = settings.Training(steps=arguments.steps, batch=len(recipes.PAINTINGS), finish=0)
+    train(recipes.PAINTINGS, chosen, data.open_photos(arguments.data), arguments.until, resume=arguments.resume)
 
 
 if __name__ == "__main__":

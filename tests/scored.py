@@ -1,0 +1,38 @@
+"""A shipped style's folder as training and scoring leave it, with made-up figures."""
+
+import dataclasses
+import json
+
+from tfstyle import settings, shipped
+
+MEDIAN = {
+    "total": 2.5,
+    "content": 0.7512,
+    "style": 0.0634,
+    "iterations": 15.26,
+    "structure": 0.418,
+    "checkerboard": 2.04,
+    "frame": 5.55,
+    "saturation": -0.0012,
+    "blobs": 81.4,
+}
+
+
+def stored(folder):
+    folder.mkdir()
+    (folder / shipped.STATISTICS).write_bytes(shipped.load_all()["scream"].packed())
+    scored = {"median": MEDIAN, "iterations": [9.9, 15.26, 21.1], "photos": {"a": {}, "b": {}, "c": {}}}
+    evaluation = {
+        "features": "vgg19",
+        "sizes": {"256": scored, "512": {**scored, "iterations": [8.0, 12.0]}},
+        "flat checkerboard": 0.3,
+        "runtime": "savedmodel",
+        "speed": {"1024x768": {"median": 0.0612, "p95": 0.07, "memory": 900 * 2**20}},
+    }
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    return folder
+
+
+def made(**changes):
+    chosen = dataclasses.asdict(dataclasses.replace(settings.Training(), **changes))
+    return {"train": "scream", "beginning": "abc", "data": ["photos", 3976], "settings": chosen, "seconds": 372}

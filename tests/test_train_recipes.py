@@ -1,0 +1,32 @@
+"""What the recipes name, and that the shipped networks were made by them."""
+
+import dataclasses
+import json
+
+import pytest
+
+from tfstyle import settings, shipped
+from train import recipes
+
+
+def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
+    from tfstyle.cli import main
+
+    for name, recipe in recipes.STYLES.items():
+        painting = recipe.painting or name
+        assert painting in shipped.load_all()
+        for options in recipe.stages:
+            words = ["tfstyle", "train", painting, "--name", name, "--data", "photos", *options.split()]
+            assert main._parse(words).painting == painting
+
+
+@pytest.mark.parametrize("name", recipes.STYLES)
+def test_recipe_is_what_the_shipped_network_was_made_by(name):
+    from tfstyle.cli import main, options
+
+    card = json.loads((shipped.models() / name / "card.json").read_text())
+    made = [stage["settings"] for stage in (*card.get("stages", []), card)]
+    for stage, settled in zip(recipes.STYLES[name].stages, made, strict=True):
+        words = ["tfstyle", "train", name, "--name", name, "--data", "photos", *stage.split()]
+        asked = dataclasses.asdict(options.read_settings(main._parse(words), settings.Training))
+        assert settled == {key: asked[key] for key in settled}

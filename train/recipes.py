@@ -1,0 +1,130 @@
+"""How the shipped styles are made: what each begins with, and its stages.
+
+Most begin as `train.beginning` has them, which has learned all paintings at once; what is left is a stretch for one
+alone, through VGG-19.
+"""
+
+import dataclasses
+
+__all__ = ["COMMON", "PAINTINGS", "STYLES", "Recipe"]
+
+COMMON = "a network that had learned eight paintings at once"
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    Attributes:
+        stages: options of ``tfstyle train``, in place of `settings.Training`'s defaults; each stage begins with the
+            network of the one before.
+        painting: a stored style; its own name if empty.
+        beginning: `COMMON`, another shipped style, or empty for random weights.
+        place: the style as which the common network begins; its own name if empty.
+    """
+
+    stages: tuple[str, ...]
+    painting: str = ""
+    beginning: str = COMMON
+    place: str = ""
+
+
+PAINTINGS = (
+    "starry_night",
+    "great_wave",
+    "scream",
+    "udnie",
+    "composition_vii",
+    "shipwreck",
+    "wheat_field",
+    "woman_with_a_hat",
+)
+"""What the common network has learned, in this order."""
+
+_FIRST = "--steps 400 --learning-rate 2e-3 --features vgg19"
+
+
+def _more(steps: int, rate: str = "4e-3", options: str = "", strength: float = 0.4) -> str:
+    chosen = f"--strength {strength} --steps {steps} --crop 192 --learning-rate {rate} --features vgg19"
+    return f"{chosen} {options}".rstrip()
+
+
+def _quick(steps: int, rate: str, seed: int, strength: float) -> str:
+    """Of thousands of steps, for a GPU: as many pixels a step as keep one busy."""
+    chosen = f"--strength {strength} --steps {steps} --crop 224 --batch 12 --learning-rate {rate}"
+    return f"{chosen} --features vgg19 --precision bfloat16 --seed {seed}"
+
+
+_JOHNSON = "--network johnson --crop 192"
+STYLES = {
+    "starry_night": Recipe(
+        (_FIRST, _more(1500), _more(600, "2e-3"), _more(500, strength=0.5), _quick(3500, "5e-3", 107, 0.5))
+    ),
+    "great_wave": Recipe(
+        (
+            _FIRST,
+            _more(800),
+            _more(3200, "5e-3", "--seed 12 --threads 1"),
+            _more(450, options="--seed 71 --threads 1", strength=0.45),
+        )
+    ),
+    "scream": Recipe((_FIRST,)),
+    "udnie": Recipe(
+        (
+            _FIRST,
+            _more(800),
+            _more(3200, "5e-3", "--seed 11 --threads 1"),
+            _more(3200, "5e-3", "--seed 41 --threads 1"),
+            _quick(8500, "5e-3", 104, 0.45),
+            _more(150, "2e-3", "--seed 222 --threads 1", strength=0.43),
+            _more(60, "1e-3", "--seed 225 --threads 1 --border-weight 10", strength=0.43),
+        )
+    ),
+    "composition_vii": Recipe(
+        (
+            _FIRST,
+            _more(500, options="--seed 1", strength=0.5),
+            _more(350, options="--seed 2"),
+            _more(2600, "5e-3", "--seed 14 --threads 1"),
+        )
+    ),
+    "shipwreck": Recipe((_FIRST,)),
+    "wheat_field": Recipe(
+        (
+            _FIRST,
+            _more(800, strength=0.5),
+            _more(450, options="--seed 1"),
+            _more(240, "3e-3", "--seed 2", strength=0.45),
+            _quick(3000, "5e-3", 108, 0.45),
+        )
+    ),
+    "portrait": Recipe(
+        (
+            _more(1200),
+            _more(3200, "5e-3", "--seed 13 --threads 1"),
+            _more(2000, "5e-3", "--seed 75 --threads 1", strength=0.5),
+        ),
+        place="woman_with_a_hat",
+    ),
+    "scream_johnson": Recipe(
+        (
+            f"{_JOHNSON} --steps 2400 --finish 0.35",
+            f"{_JOHNSON} --steps 500 --learning-rate 2e-3 --features vgg19",
+            f"{_JOHNSON} --steps 450 --learning-rate 4e-3 --features vgg19 --grid-weight 30000",
+            _more(500, "3e-3", "--network johnson"),
+        ),
+        painting="scream",
+        beginning="",
+    ),
+    "shipwreck_johnson": Recipe(
+        (
+            f"{_JOHNSON} --steps 1200 --learning-rate 4e-3 --finish 0.6",
+            f"{_JOHNSON} --steps 500 --learning-rate 2e-3 --features vgg19 --grid-weight 30000",
+            _more(800, options="--network johnson"),
+            _more(300, "3e-3", "--network johnson"),
+            _more(300, "3e-3", "--network johnson"),
+        ),
+        painting="shipwreck",
+        beginning="scream_johnson",
+    ),
+}
