@@ -127,7 +127,7 @@ print(json.dumps([min(abs(crop - each).max() for each in (plain, plain[:, ::-1])
 
 
 class TestTraining:
-    FOUR = ("--steps", "4", "--border-weight", "10", "--begin-with", "starry_night")
+    FOUR = ("--steps", "4", "--border-weight", "10", "--stability-weight", "100", "--begin-with", "starry_night")
 
     @pytest.fixture
     def one_photo(self, workplace):
@@ -160,7 +160,7 @@ sys.exit(accelerator.main())
         fast, plain = (
             np.genfromtxt(f"{folder}/training/losses.csv", names=True, delimiter=",") for folder in ("fast", "plain")
         )
-        for name in ("loss", "content", "style", "grid", "border"):
+        for name in ("loss", "content", "style", "grid", "border", "stability"):
             assert np.mean(fast[name]) == pytest.approx(float(plain[name]), rel=1e-3), name
         cards = [json.loads(pathlib.Path(folder, "card.json").read_text()) for folder in ("fast", "plain")]
         assert [card.get("accelerator") for card in cards] == ["cpu", None]

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import keras
+import numpy as np
 from keras import ops
 
 from tfstyle import losses, networks, perceptual
@@ -115,7 +116,7 @@ class StyleTrainer(keras.Model):
         Networks that make much of it flicker, and their pictures change with the last bits of the arithmetic. The noise
         is the same in every step, which so remains a function of its photos; one photo of a batch is enough.
         """
-        noise = keras.random.uniform((1, *photos.shape[1:]), -_NOISE, _NOISE, seed=0)
+        noise = np.random.default_rng(0).uniform(-_NOISE, _NOISE, (1, *photos.shape[1:])).astype("float32")
         return _difference(self.network(photos + noise), painted)
 
     def _replicas(self) -> int:
