@@ -174,6 +174,7 @@ class TestDemo:
         assert min(sheet.shape[:2]) > 64
         assert images.load_recipe("demo/starry_night--slow.png")["demo"] == "starry_night"
 
+    @pytest.mark.slow
     def test_resumes_its_own_run_and_starts_anew_beside_anothers(self, monkeypatch, capsys):
         show, firsts = console.Progress.show, []
 

@@ -503,6 +503,7 @@ class TestInterruption:
 class TestProcess:
     """What only a process of its own shows: exit codes, all that it says, real signals."""
 
+    @pytest.mark.slow
     def test_ctrl_c_then_resume(self, tiny):
         chosen = runs.chosen(tiny, scales=(24,), iterations=(250,), strength=0.8, optimizer="adam")
         words = arguments(chosen)

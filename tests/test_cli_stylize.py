@@ -252,6 +252,7 @@ def store(name, data):
     path.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_two_hundred_photos_of_which_five_are_broken(archive, style, capsys):
     before = left()
     assert len(before) == 200

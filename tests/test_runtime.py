@@ -16,6 +16,7 @@ def python(program: str, **environment: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, capture_output=True, text=True, timeout=240, env=kept | environment, check=False)
 
 
+@pytest.mark.slow
 def test_tensorflow_starts_without_chatter():
     program = (
         "from tfstyle import runtime; runtime.import_tensorflow(); runtime.set_threads(1);"
