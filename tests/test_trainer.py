@@ -103,40 +103,29 @@ class TestLoss:
         assert found.pop("loss") == pytest.approx(sum(expected.values()) + own, rel=1e-4)
         assert found == pytest.approx(expected, rel=1e-4)
 
-    def test_a_border_counts_as_far_as_it_changes_the_middle(self, train, model, grams, batch):
-        made = train(border=20.0)
-        whole, alone = (np.asarray(made.network(photos)) for photos in (batch, batch[:, 4:-4, 4:-4]))
+    @pytest.mark.parametrize(("kind", "weight"), [("border", 20.0), ("stability", 1000.0)])
+    def test_a_disturbed_photo_counts_as_far_as_that_changes_its_picture(
+        self, train, model, grams, batch, *, kind, weight
+    ):
+        """A border around the middle of all photos; noise of two grey levels in the first."""
+        made, first = train(**{kind: weight}), batch[:1]
+        whole, middle = (np.asarray(made.network(photos)) for photos in (batch, batch[:, 4:-4, 4:-4]))
+        noise = np.random.default_rng(0).uniform(-2, 2, first.shape).astype(np.float32)
+        noisy = np.asarray(made.network(first + noise))
+        pictures = {"border": (middle, whole[:, 4:-4, 4:-4]), "stability": (noisy, whole[:1])}[kind]
         expected = expected_parts(made, model, OBJECTIVE, grams, batch)
-        expected["border"] = 20 * np.mean((alone - whole[:, 4:-4, 4:-4]) ** 2) / 255**2
-        assert expected["border"] > 0.1
+        expected[kind] = weight * np.square(np.subtract(*pictures)).mean() / 255**2
+        assert expected[kind] > 0.01
         found = made.train_on_batch(batch, return_dict=True)
         assert found["loss"] == pytest.approx(sum(expected.values()), rel=1e-2)  # And what the network itself adds.
-        assert found["border"] == pytest.approx(expected["border"], rel=1e-3)
+        assert found[kind] == pytest.approx(expected[kind], rel=1e-2)
 
-    def test_the_middle_is_to_change_not_the_whole(self, train, batch):
-        made, whole = train(border=20.0), tf.Variable(batch)
+    @pytest.mark.parametrize("kind", ["border", "stability"])
+    def test_the_disturbed_picture_is_to_change_not_the_other(self, train, batch, kind):
+        made, painted = train(**{kind: 20.0}), tf.Variable(batch)
         with tf.GradientTape() as tape:
-            border = made._border(tf.constant(batch), whole)
-        gradients = tape.gradient(border, [whole, made.network.trainable_variables[0]])
-        assert gradients[0] is None
-        assert np.abs(gradients[1]).max() > 0
-
-    def test_noise_counts_as_far_as_it_changes_a_picture(self, train, model, grams, batch):
-        made = train(stability=1000.0)
-        noise = np.random.default_rng(0).uniform(-2, 2, batch[:1].shape).astype(np.float32)
-        clean, noisy = (np.asarray(made.network(photo)) for photo in (batch[:1], batch[:1] + noise))
-        expected = expected_parts(made, model, OBJECTIVE, grams, batch)
-        expected["stability"] = 1000 * np.mean((noisy - clean) ** 2) / 255**2
-        assert expected["stability"] > 0.01
-        found = made.train_on_batch(batch, return_dict=True)
-        assert found["loss"] == pytest.approx(sum(expected.values()), rel=1e-2)  # And what the network itself adds.
-        assert found["stability"] == pytest.approx(expected["stability"], rel=1e-2)
-
-    def test_the_noisy_picture_is_to_change_not_the_clean_one(self, train, batch):
-        made, clean = train(stability=1000.0), tf.Variable(batch)
-        with tf.GradientTape() as tape:
-            stability = made._stability(tf.constant(batch), clean)
-        gradients = tape.gradient(stability, [clean, made.network.trainable_variables[0]])
+            difference = getattr(made, f"_{kind}")(tf.constant(batch), painted)
+        gradients = tape.gradient(difference, [painted, made.network.trainable_variables[0]])
         assert gradients[0] is None
         assert np.abs(gradients[1]).max() > 0
 
