@@ -15,7 +15,7 @@ __all__ = ["StyleTrainer", "Target"]
 Tensor: TypeAlias = keras.KerasTensor
 
 _KINDS = ("content", "style", "variation", "grid")
-_NOISE = 2.0  # Grey levels: about what JPEG leaves in a good photo.
+_NOISE = 2.0  # Grey levels; a guess: what nobody sees.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +111,7 @@ class StyleTrainer(keras.Model):
         return _difference(self.network(photos[middle]), painted[middle])
 
     def _stability(self, photos: Tensor, painted: Tensor) -> Tensor:
-        """What noise in the photos, too little to be seen, makes of their pictures (Zheng 2016, equations 2 and 3).
+        """What noise in the photos, too little to be seen, changes of their pictures (Zheng 2016, stability training).
 
         Networks that make much of it flicker, and their pictures change with the last bits of the arithmetic. The noise
         is the same in every step, which so remains a function of its photos; one photo of a batch is enough.
