@@ -8,7 +8,7 @@ import runs
 
 from tfstyle import checkpoints, data, features, images, layers, networks, perceptual, settings, styles, trainer
 from tfstyle import training as trainings
-from train import beginning
+from train import beginning, recipes
 
 STYLE_LAYERS = ("conv1_1", "conv2_1")
 
@@ -162,14 +162,12 @@ class TestTrain:
 
 
 def test_the_command_line_has_one_photo_for_each_style(monkeypatch, tmp_path):
-    from train.styles import PAINTINGS
-
     seen = []
     monkeypatch.setattr(beginning, "train", lambda *given, **named: seen.append((*given, named)))
     photos = runs.folder_of_photos(tmp_path / "photos")
     monkeypatch.setattr("sys.argv", ["beginning", "--data", str(photos), "--steps", "9", "--until", "7", "--resume"])
     beginning.main()
     ((names, chosen, opened, until, named),) = seen
-    assert names == PAINTINGS
-    assert (chosen.batch, chosen.steps, chosen.finish) == (len(PAINTINGS), 9, 0)
+    assert names == recipes.PAINTINGS
+    assert (chosen.batch, chosen.steps, chosen.finish) == (len(recipes.PAINTINGS), 9, 0)
     assert (len(opened), until, named) == (4, 7, {"resume": True})
