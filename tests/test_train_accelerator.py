@@ -139,17 +139,30 @@ class TestTraining:
     def test_interrupted_and_resumed_it_makes_the_steps_of_tfstyle_train_which_finishes_it(self, start, one_photo):
         code = f"""
 import sys
+from tfstyle import checkpoints
 from tfstyle.cli import console
 from train import accelerator
-accelerator.Accelerated.REPORT_EVERY = 2
+
+def ended(folder, *more):
+    sys.argv = {["", *WORDS, *self.FOUR]} + ["-o", folder, *more]
+    return accelerator.main()
+
+every, accelerator.Accelerated.REPORT_EVERY = accelerator.Accelerated.REPORT_EVERY, 2
 console.Interrupts.asked = property(lambda self: True, lambda self, value: None)
-sys.argv = {["", *WORDS, "-o", "fast", *self.FOUR]}
-sys.exit(accelerator.main())
+assert ended("fast") == 130
+assert int(checkpoints.load("fast/training/network")[1]["step"]) == 2
+del console.Interrupts.asked
+accelerator.Accelerated.REPORT_EVERY = every
+assert ended("fast", "--resume") == ended("whole") == 0
 """
-        assert start("-c", code).returncode == 130
-        assert int(checkpoints.load("fast/training/network")[1]["step"]) == 2
-        done = accelerated(start, "-o", "fast", *self.FOUR, "--resume")
+        done = start("-c", code)
         assert done.returncode == 0, done.stderr[-3000:]
+        (one, resumed), (other, whole) = (checkpoints.load(f"{each}/training/network") for each in ("fast", "whole"))
+        assert one == other
+        variables = [name for name in whole if name.startswith("variable")]
+        assert len(variables) > 10
+        for name in variables:
+            np.testing.assert_array_equal(resumed[name], whole[name])
         recipe, state = checkpoints.load("fast/training/network")
         assert (recipe["train"], int(state["step"])) == ("waves", 4)
         assert not pathlib.Path("fast/card.json").exists()

@@ -103,7 +103,7 @@ class TestLoss:
         assert found.pop("loss") == pytest.approx(sum(expected.values()) + own, rel=1e-4)
         assert found == pytest.approx(expected, rel=1e-4)
 
-    @pytest.mark.parametrize(("kind", "weight"), [("border", 20.0), ("stability", 1000.0)])
+    @pytest.mark.parametrize(("kind", "weight"), [("border", 20.0), ("stability", 1e5)])
     def test_a_disturbed_photo_counts_as_far_as_that_changes_its_picture(
         self, train, model, grams, batch, *, kind, weight
     ):
@@ -115,10 +115,10 @@ class TestLoss:
         pictures = {"border": (middle, whole[:, 4:-4, 4:-4]), "stability": (noisy, whole[:1])}[kind]
         expected = expected_parts(made, model, OBJECTIVE, grams, batch)
         expected[kind] = weight * np.square(np.subtract(*pictures)).mean() / 255**2
-        assert expected[kind] > 0.01
+        assert expected[kind] > 0.1
         found = made.train_on_batch(batch, return_dict=True)
         assert found["loss"] == pytest.approx(sum(expected.values()), rel=1e-2)  # And what the network itself adds.
-        assert found[kind] == pytest.approx(expected[kind], rel=1e-2)
+        assert found[kind] == pytest.approx(expected[kind], rel=1e-3)
 
     @pytest.mark.parametrize("kind", ["border", "stability"])
     def test_the_disturbed_picture_is_to_change_not_the_other(self, train, batch, kind):

@@ -113,8 +113,8 @@ class StyleTrainer(keras.Model):
     def _stability(self, photos: Tensor, painted: Tensor) -> Tensor:
         """What noise in the photos, too little to be seen, changes of their pictures (Zheng 2016, stability training).
 
-        Networks that make much of it flicker, and their pictures change with the last bits of the arithmetic. The noise
-        is the same in every step, which so remains a function of its photos; one photo of a batch is enough.
+        The pictures of networks that make much of it change with the last bits of the arithmetic, too. The noise is the
+        same in every step, which so remains a function of its photos; one photo of a batch is enough.
         """
         noise = np.random.default_rng(0).uniform(-_NOISE, _NOISE, (1, *photos.shape[1:])).astype("float32")
         return _difference(self.network(photos + noise), painted)

@@ -66,7 +66,7 @@ def _lay_out(recipe: recipes.Recipe, folder: pathlib.Path) -> bool:
 
 
 def _train(
-    recipe: recipes.Recipe, folder: pathlib.Path, data: str, *, resume: bool, accelerated: bool = False
+    recipe: recipes.Recipe, folder: pathlib.Path, data: str, *, resume: bool, accelerated: bool
 ) -> list[dict[str, Any]]:
     """Trains all stages, the last one into the folder; the cards of those before."""
     before, earlier = None, list[dict[str, Any]]()
