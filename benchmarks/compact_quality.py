@@ -16,7 +16,7 @@ runtime.import_tensorflow()
 
 import tensorflow as tf  # noqa: E402
 
-from tfstyle import features, images, optimization, perceptual, settings, styles, weights  # noqa: E402
+from tfstyle import config, features, images, optimization, perceptual, stylebook, weights  # noqa: E402
 
 _PAIRS = (
     ("tubingen", "vangogh_starry_night"),
@@ -29,14 +29,14 @@ _PAIRS = (
 _SIZES, _STEPS = (192, 384), (60, 50)
 
 
-def paint(photo: images.Photo, painting: styles.Painting, network: str) -> optimization.Iterate:
+def paint(photo: images.Photo, painting: stylebook.Painting, network: str) -> optimization.Iterate:
     """The last iterate."""
-    chosen = settings.Settings(features=network, scales=_SIZES, iterations=_STEPS)
+    chosen = config.Settings(features=network, scales=_SIZES, iterations=_STEPS)
     *_, last = optimization.optimize(photo, painting, chosen)
     return last
 
 
-def score(photo: images.Photo, painting: styles.Painting, last: optimization.Iterate) -> tuple[float, float]:
+def score(photo: images.Photo, painting: stylebook.Painting, last: optimization.Iterate) -> tuple[float, float]:
     """Relative style (sum of layers) and content of a picture by vgg19 in float32."""
     spec, size = features.NETWORKS["vgg19"], _SIZES[-1]
     layers = (*spec.content_layers, *spec.style_layers)
@@ -61,7 +61,7 @@ def main() -> None:
     table: dict[str, dict[str, tuple[float, float]]] = {}
     for content, style in _PAIRS:
         photo = images.load_image(arguments.folder / "content" / f"{content}.jpg", limit=1024)
-        painting = styles.Painting(images.load_image(arguments.folder / "paintings" / f"{style}.jpg"))
+        painting = stylebook.Painting(images.load_image(arguments.folder / "paintings" / f"{style}.jpg"))
         for network in arguments.networks.split(","):
             last = paint(photo, painting, network)
             found = score(photo, painting, last)

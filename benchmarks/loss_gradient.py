@@ -33,11 +33,12 @@ def ours(network: str, precision: str, height: int, width: int) -> Callable[[], 
     import numpy as np
     import tensorflow as tf
 
-    from tfstyle import features, perceptual, planning, problem, settings, weights
+    from tfstyle import config, features, perceptual, weights
+    from tfstyle.optimization import planning, problem
 
     loaded = weights.load(network) if network == "compact" else weights.random(network)
     model = features.build(network, _LAYERS, loaded, dtype=precision)
-    objective = planning.objective_for(network, settings.Settings())
+    objective = planning.objective_for(network, config.Settings())
     generator = np.random.default_rng(0)
     image, other = (tf.constant(generator.uniform(0, 255, (1, height, width, 3)).astype("f")) for _ in range(2))
     content = perceptual.content_targets(model, other, list(objective.content))

@@ -19,22 +19,20 @@ import scipy.optimize  # noqa: E402
 import tensorflow as tf  # noqa: E402
 
 from tfstyle import (  # noqa: E402
+    config,
     features,
     images,
-    minimize,
     optimization,
     perceptual,
-    planning,
-    problem,
-    settings,
-    styles,
+    stylebook,
     weights,
 )
+from tfstyle.optimization import minimizers, planning, problem  # noqa: E402
 
 
-def plain_loss(photo: images.Photo, painting: styles.Painting, size: int) -> tuple[minimize.Objective, np.ndarray]:
+def plain_loss(photo: images.Photo, painting: stylebook.Painting, size: int) -> tuple[minimizers.Objective, np.ndarray]:
     """The default loss in float32 at one scale, and the photo at that scale, ``[1, H, W, 3]``."""
-    objective = planning.objective_for("vgg19", settings.Settings())
+    objective = planning.objective_for("vgg19", config.Settings())
     layers = objective.layers
     model = features.build("vgg19", layers, weights.load("vgg19", layers=features.needed("vgg19", layers)))
     image = images.resize(photo, *images.fit_size(*photo.size, size)).rgb[None]
@@ -43,7 +41,7 @@ def plain_loss(photo: images.Photo, painting: styles.Painting, size: int) -> tup
     return problem.evaluator(perceptual.PerceptualLoss(model, objective, content, grams), image.shape), image
 
 
-def reference(evaluate: minimize.Objective, image: np.ndarray, evaluations: int) -> tuple[float, float]:
+def reference(evaluate: minimizers.Objective, image: np.ndarray, evaluations: int) -> tuple[float, float]:
     """SciPy's seconds and best total loss."""
     best, start = float("inf"), image.astype(np.float64)
     evaluate(tf.constant(image))  # Warm before the clock starts.
@@ -61,9 +59,9 @@ def reference(evaluate: minimize.Objective, image: np.ndarray, evaluations: int)
     return time.perf_counter() - begun, best
 
 
-def ours(photo: images.Photo, painting: styles.Painting, size: int) -> optimization.Iterate:
+def ours(photo: images.Photo, painting: stylebook.Painting, size: int) -> optimization.Iterate:
     """The last iterate of a run with default settings, its preparation on the clock."""
-    *_, last = optimization.optimize(photo, painting, settings.Settings(features="vgg19", size=size))
+    *_, last = optimization.optimize(photo, painting, config.Settings(features="vgg19", size=size))
     return last
 
 
@@ -77,7 +75,7 @@ def main() -> None:
     parser.add_argument("--picture", help="file for our picture")
     parser.add_argument("-o", "--output", type=pathlib.Path)
     arguments = parser.parse_args()
-    photo, painting = images.load_image(arguments.photo), styles.Painting(images.load_image(arguments.painting))
+    photo, painting = images.load_image(arguments.photo), stylebook.Painting(images.load_image(arguments.painting))
     evaluate, image = plain_loss(photo, painting, arguments.size)
     begun = time.perf_counter()
     last = ours(photo, painting, arguments.size)

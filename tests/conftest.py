@@ -59,7 +59,7 @@ def tiny(tiny_weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathF
 @pytest.fixture
 def tiny_networks(tiny: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """Realtime and compact are small, and there is no vgg19; returns its monkeypatch."""
-    from tfstyle import networks
+    from tfstyle.transform import networks
 
     monkeypatch.setitem(networks.NETWORKS, "realtime", runs.small_body)
     monkeypatch.setenv("TFSTYLE_COMPACT_WEIGHTS", tiny)
@@ -81,7 +81,7 @@ def exported(
 ) -> tuple["keras.Model", pathlib.Path]:
     """A transformation network, as if trained, and the folder that it was exported to, once (it takes seconds)."""
     runtime.import_tensorflow()
-    from tfstyle import export, networks
+    from tfstyle.transform import export, networks
 
     if request.param not in _exports:
         network, folder = runs.shaken(networks.build(request.param)), tmp_path_factory.mktemp(request.param)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import drawn
 import numpy as np
 
-from tfstyle import images, settings
+from tfstyle import config, images
 from tfstyle.cli import main
 
 if TYPE_CHECKING:
     import keras
 
-    from tfstyle import networks
+    from tfstyle.transform import networks
 
 TWO_SCALES = {"scales": (24, 48), "iterations": (2, 3)}
 
@@ -33,11 +33,11 @@ def weights_file(folder: pathlib.Path, weights: Mapping[str, np.ndarray]) -> str
     return str(path)
 
 
-def chosen(weights: str, **changes: Any) -> settings.Settings:
+def chosen(weights: str, **changes: Any) -> config.Settings:
     """Few steps at 48 pixels in float32, through the network's first layers."""
     network = {"features": "compact", "weights": weights, "precision": "float32"}
     layers = {"content_layers": "conv2_2", "style_layers": "conv1_1,conv2_1"}
-    return settings.Settings(**{**network, **layers, "scales": (48,), "iterations": (3,), **changes})
+    return config.Settings(**{**network, **layers, "scales": (48,), "iterations": (3,), **changes})
 
 
 def command(*words: str) -> object:

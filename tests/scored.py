@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from tfstyle import settings, shipped
+from tfstyle import config, stylebook
 
 MEDIAN = {
     "total": 2.5,
@@ -20,7 +20,7 @@ MEDIAN = {
 
 def stored(folder):
     folder.mkdir()
-    (folder / shipped.STATISTICS).write_bytes(shipped.load_all()["scream"].packed())
+    (folder / stylebook.STATISTICS).write_bytes(stylebook.load_all()["scream"].packed())
     scored = {"median": MEDIAN, "iterations": [9.9, 15.26, 21.1], "photos": {"a": {}, "b": {}, "c": {}}}
     evaluation = {
         "features": "vgg19",
@@ -34,5 +34,5 @@ def stored(folder):
 
 
 def made(**changes):
-    chosen = dataclasses.asdict(dataclasses.replace(settings.Training(), **changes))
+    chosen = dataclasses.asdict(dataclasses.replace(config.Training(), **changes))
     return {"train": "scream", "beginning": "abc", "data": ["photos", 3976], "settings": chosen, "seconds": 372}

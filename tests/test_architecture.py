@@ -12,61 +12,45 @@ import tfstyle
 
 PACKAGE = pathlib.Path(tfstyle.__file__).parent
 
-# A module imports only modules that stand above it; those of a folder may also use each other.
+# Rooms from the ground up: a room imports only from those before it; modules of one package import each other freely.
 ORDER = [
+    "_version",
     "errors",
-    "torchfile",
-    "weightfiles",
-    "weightnames",
-    "weightlayouts",
-    "weightsources",
-    "weights",
     "files",
-    "decoding",
-    "images",
-    "color",
-    "settings",
     "checkpoints",
     "runtime",
+    "config",
+    "images",
+    "weights",
     "losses",
     "layers",
     "features",
     "perceptual",
-    "minimize",
-    "shipped",
-    "styles",
-    "planning",
-    "problem",
+    "stylebook",
     "optimization",
     "reports",
-    "jobs",
-    "upsampling",
-    "networks",
-    "data",
-    "muon",
-    "trainer",
+    "transform",
     "training",
-    "fused",
-    "export",
     "stylizer",
-    "clips",
-    "sound",
-    "films",
-    "motion",
-    "peers",
-    "contest",
-    "evaluate",
-    "assessment",
+    "video",
+    "evaluation",
     "service",
     "cli",
+    "__main__",
 ]
-# Those that load Keras or TensorFlow when they are imported; all others are imported in a moment.
-HEAVY = {"losses", "layers", "features", "perceptual", "minimize", "styles", "planning", "optimization", "jobs"}
-HEAVY |= {"assessment", "data", "export", "fused", "muon", "networks", "trainer", "training", "upsampling"}
-HEAVY |= {"problem", "cli.gallery", "cli.session"}
+# Modules that load Keras or TensorFlow when imported; all others are imported in a moment.
+HEAVY = {"losses", "layers", "features", "perceptual", "stylebook.painting"}
+HEAVY |= {f"optimization.{name}" for name in ("minimizers", "planning", "problem", "recipes", "run")}
+HEAVY |= {f"transform.{name}" for name in ("export", "fused", "networks", "upsampling")}
+HEAVY |= {f"training.{name}" for name in ("data", "loop", "muon", "trainer")}
+HEAVY |= {"evaluation.scoring"}
 # Backend-neutral: training runs on whatever backend Keras has.
-KERAS_ONLY = {"losses", "layers", "features", "perceptual", "muon", "networks", "trainer", "training", "upsampling"}
+KERAS_ONLY = {"losses", "layers", "features", "perceptual"}
+KERAS_ONLY |= {f"transform.{name}" for name in ("networks", "upsampling")}
+KERAS_ONLY |= {f"training.{name}" for name in ("loop", "muon", "trainer")}
 FRAMEWORKS = {"keras", "tensorflow", "tensorflow_datasets"}
+# What `runtime`, the one door to them, calls them.
+DOOR = {"keras": "keras", "ops": "keras", "tf": "tensorflow"}
 
 
 def modules() -> dict[str, ast.Module]:
@@ -102,7 +86,9 @@ def own(name: str, *, deep: bool) -> set[str]:
 
 
 def frameworks(name: str, *, deep: bool) -> set[str]:
-    return {full.partition(".")[0] for full in imports(MODULES[name], deep=deep)} & FRAMEWORKS
+    """Keras, TensorFlow and its datasets, as far as a module imports them through `runtime`."""
+    found = {full.removeprefix("tfstyle.runtime.") for full in imports(MODULES[name], deep=deep)}
+    return {DOOR[each] for each in found & set(DOOR)} | {each.partition(".")[0] for each in found} & FRAMEWORKS
 
 
 def room(name: str) -> str:
@@ -130,21 +116,29 @@ def test_every_place_is_taken(name):
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_go_upwards_only(name):
     for other in own(name, deep=True):
-        both_there = room(name) == room(other) != name
+        both_there = room(name) == room(other)
         assert both_there or ORDER.index(room(other)) < ORDER.index(room(name)), f"{name} must not import {other}"
 
 
 def test_nobody_imports_the_entry_point():
-    assert [name for name in MODULES if "cli.main" in own(name, deep=True)] == []
+    assert [name for name in MODULES if "cli.main" in own(name, deep=True)] == ["__main__"]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_are_imported_as_modules(name):
     """`losses.gram_matrix`, not `from tfstyle.losses import gram_matrix`."""
-    packages = {"tfstyle", "tfstyle.cli", "tfstyle.service"}
+    packages = {"tfstyle", *(f"tfstyle.{path.parent.name}" for path in PACKAGE.glob("*/__init__.py"))}
     sources = {node.module for node in ast.walk(MODULES[name]) if isinstance(node, ast.ImportFrom) and not node.level}
-    assert {source for source in sources if source and source.startswith("tfstyle")} <= packages
+    assert {source for source in sources if source and source.startswith("tfstyle")} <= packages | {"tfstyle.runtime"}
     assert not any(node.level for node in ast.walk(MODULES[name]) if isinstance(node, ast.ImportFrom))
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"runtime"}))
+def test_keras_and_tensorflow_come_through_one_door(name):
+    """`from tfstyle.runtime import keras`: imported silently, whatever the user's shell and files ask Keras for."""
+    assert {
+        full for full in imports(MODULES[name], deep=True) if full.partition(".")[0] in {"keras", "tensorflow"}
+    } == set()
 
 
 @pytest.mark.parametrize("name", sorted(KERAS_ONLY))
@@ -181,9 +175,10 @@ def test_starting_does_not_load_tensorflow(arguments):
 
 def test_the_checks_can_fail():
     """The reader of imports sees what it is meant to see."""
-    source = "import keras\nif TYPE_CHECKING:\n    import tensorflow\ndef f():\n    from tfstyle import losses\n"
+    source = "from tfstyle.runtime import keras\nif TYPE_CHECKING:\n    import tensorflow\n"
+    source += "def f():\n    from tfstyle import losses\n"
     tree = ast.parse(source)
-    assert list(imports(tree, deep=False)) == ["keras"]
-    assert list(imports(tree, deep=True)) == ["keras", "tfstyle.losses"]
+    assert list(imports(tree, deep=False)) == ["tfstyle.runtime.keras"]
+    assert list(imports(tree, deep=True)) == ["tfstyle.runtime.keras", "tfstyle.losses"]
     assert loads_a_framework("perceptual")
     assert not loads_a_framework("errors")

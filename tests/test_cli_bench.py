@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import runs
 
-from tfstyle import contest, peers, runtime
+from tfstyle import runtime
+from tfstyle.evaluation import benchmark, engines
 
 SIZE = ("--height", "16", "--width", "20")
 PARAMETERS = 1_677_635  # Johnson's table with mirrored borders, and biases at the end only: counted by hand.
@@ -60,14 +61,14 @@ def faked(monkeypatch):
 
     def write(folder, terms):
         (folder / "johnson").mkdir()
-        np.save(folder / "johnson" / peers.PHOTO, np.zeros((terms.height, terms.width, 3), np.uint8))
+        np.save(folder / "johnson" / engines.PHOTO, np.zeros((terms.height, terms.width, 3), np.uint8))
         return {"johnson": PARAMETERS}
 
-    monkeypatch.setattr(contest, "write", write)
-    monkeypatch.setattr(contest, "_PAUSE", 0.0)
-    monkeypatch.setattr(contest, "_PATIENCE", 0.2)
+    monkeypatch.setattr(benchmark, "write", write)
+    monkeypatch.setattr(benchmark, "_PAUSE", 0.0)
+    monkeypatch.setattr(benchmark, "_PATIENCE", 0.2)
     monkeypatch.setattr(
-        contest, "CONTENDERS", (contest.Contender("johnson", "torch"), contest.Contender("johnson", "onnx"))
+        benchmark, "CONTENDERS", (benchmark.Contender("johnson", "torch"), benchmark.Contender("johnson", "onnx"))
     )
 
 
@@ -87,7 +88,7 @@ class TestRefused:
         ],
     )
     def test_in_one_line_before_the_work(self, words, capsys, monkeypatch):
-        monkeypatch.setattr(contest, "write", None)
+        monkeypatch.setattr(benchmark, "write", None)
         assert runs.command("bench", *words) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
@@ -186,8 +187,8 @@ class TestLeftOut:
         assert why(python("float", facts={"dtype": "float32"})) == "paints float32 [16, 20, 3]"
 
     def test_bfloat16_on_other_processors(self, faked, python, tmp_path, monkeypatch, capsys):
-        several = [contest.Contender("johnson", "torch", precision) for precision in ("float32", "bfloat16")]
-        monkeypatch.setattr(contest, "CONTENDERS", several)
+        several = [benchmark.Contender("johnson", "torch", precision) for precision in ("float32", "bfloat16")]
+        monkeypatch.setattr(benchmark, "CONTENDERS", several)
         monkeypatch.setattr(runtime, "fast_bfloat16", lambda: False)
         assert runs.command("bench", *SIZE, "--rounds", "2", "--torch", python("good")) == 0
         last = capsys.readouterr().err.splitlines()[-1]
@@ -200,10 +201,12 @@ class TestOurs:
     @pytest.fixture
     def figures(self, monkeypatch, tmp_path):
         runtime.import_tensorflow()
-        from tfstyle import networks
+        from tfstyle.transform import networks
 
         def measure(*contenders):
-            monkeypatch.setattr(contest, "CONTENDERS", [contest.Contender("realtime", *each) for each in contenders])
+            monkeypatch.setattr(
+                benchmark, "CONTENDERS", [benchmark.Contender("realtime", *each) for each in contenders]
+            )
             words = ("--height", "32", "--width", "40", "--rounds", "2", "-o", str(tmp_path / "bench.json"))
             assert runs.command("bench", *words) == 0
             return json.loads((tmp_path / "bench.json").read_text())
@@ -243,11 +246,11 @@ def interpreter():
 def network(tmp_path_factory):
     """Johnson's, with weights that leave none out, and the folder that a peer needs."""
     runtime.import_tensorflow()
-    from tfstyle import networks
+    from tfstyle.transform import networks
 
     network, folder = runs.shaken(networks.build("johnson")), tmp_path_factory.mktemp("johnson")
-    np.save(folder / peers.PHOTO, drawn.photo(48, 64, 3))
-    np.savez(folder / peers.WEIGHTS, *network.get_weights())
+    np.save(folder / engines.PHOTO, drawn.photo(48, 64, 3))
+    np.savez(folder / engines.WEIGHTS, *network.get_weights())
     return network, folder
 
 
@@ -256,11 +259,11 @@ def painted(interpreter, network):
     """Facts and picture of each peer."""
 
     def paint(engine, precision):
-        command = [interpreter, peers.__file__, engine, precision, str(network[1]), "1"]
+        command = [interpreter, engines.__file__, engine, precision, str(network[1]), "1"]
         done = subprocess.run(command, input="go\n", capture_output=True, text=True, check=True)
         facts, seconds = done.stdout.splitlines()
         assert float(seconds) > 0
-        picture = np.load(peers.painted_file(network[1], engine, precision)).astype(np.float32)
+        picture = np.load(engines.painted_file(network[1], engine, precision)).astype(np.float32)
         return json.loads(facts), picture
 
     return {name: paint(*name) for name in (("torch", "float32"), ("torch", "bfloat16"), ("onnx", "float32"))}
@@ -301,12 +304,12 @@ peers = importlib.util.module_from_spec(spec)
 sys.modules["peers"] = peers
 spec.loader.exec_module(peers)
 folder = pathlib.Path(sys.argv[2])
-paint, _ = peers.ENGINES["torch"][0](folder, "float32", 1)
-np.save(sys.argv[3], paint(np.load(folder / peers.PHOTO)))
+paint, _ = engines.ENGINES["torch"][0](folder, "float32", 1)
+np.save(sys.argv[3], paint(np.load(folder / engines.PHOTO)))
 """
-        words = [peers.__file__, str(network[1]), str(tmp_path / "painted.npy")]
+        words = [engines.__file__, str(network[1]), str(tmp_path / "painted.npy")]
         subprocess.run([interpreter, "-c", script, *words], check=True)
-        ours = network[0](np.load(network[1] / peers.PHOTO)[None].astype(np.float32)).numpy()[0]
+        ours = network[0](np.load(network[1] / engines.PHOTO)[None].astype(np.float32)).numpy()[0]
         assert ours.std() > 10
         assert np.abs(np.load(tmp_path / "painted.npy") - ours).max() < 0.6  # Half a level.
 
@@ -314,7 +317,8 @@ np.save(sys.argv[3], paint(np.load(folder / peers.PHOTO)))
 def test_peers_know_what_the_network_is():
     """Centre and epsilon are written down twice, since peers get by without tfstyle."""
     runtime.import_tensorflow()
-    from tfstyle import layers, networks
+    from tfstyle import layers
+    from tfstyle.transform import networks
 
-    assert (peers._MEAN, peers._DEVIATION) == (networks._MEAN, networks._DEVIATION)
-    assert layers.InstanceNorm().epsilon == peers._EPSILON
+    assert (engines._MEAN, engines._DEVIATION) == (networks._MEAN, networks._DEVIATION)
+    assert layers.InstanceNorm().epsilon == engines._EPSILON

@@ -8,7 +8,7 @@ import sys
 import pytest
 import runs
 
-from tfstyle import errors, images, settings, shipped
+from tfstyle import config, errors, images, stylebook
 
 
 @pytest.fixture
@@ -16,9 +16,9 @@ def style(exported, tmp_path):
     """A folder as tfstyle train leaves it."""
     folder = tmp_path / "style"
     shutil.copytree(exported[1], folder)
-    chosen = settings.Training(network=exported[0].name, style_size=256)
+    chosen = config.Training(network=exported[0].name, style_size=256)
     (folder / "card.json").write_text(json.dumps({"settings": dataclasses.asdict(chosen)}))
-    (folder / shipped.STATISTICS).write_bytes(shipped.load_all()["scream"].packed())
+    (folder / stylebook.STATISTICS).write_bytes(stylebook.load_all()["scream"].packed())
     return folder
 
 
@@ -97,10 +97,10 @@ def test_a_photo_too_narrow_is_refused_beforehand(style, photos, tmp_path, capsy
 def test_scores_by_what_the_style_is_stored_for(style, photos, capsys, monkeypatch, *, networks, expected):
     from tfstyle import training
 
-    whole = shipped.load_all()["scream"]
+    whole = stylebook.load_all()["scream"]
     arrays = {key: each for key, each in whole.arrays.items() if key.startswith(networks)}
     about = {"title": "The Scream", "artist": "", "year": ""}
-    (style / shipped.STATISTICS).write_bytes(shipped.pack(arrays, about))
+    (style / stylebook.STATISTICS).write_bytes(stylebook.pack(arrays, about))
 
     def asked(_chosen, style, network, precision):
         raise errors.InputError(f"by {network} of {style.networks}, {precision}")

@@ -12,7 +12,7 @@ import pytest
 import runs
 from skimage import data
 
-from tfstyle import errors, images, settings, shipped
+from tfstyle import config, errors, images, stylebook
 from tfstyle.cli import compare, console, gallery, options
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -21,7 +21,7 @@ SMALL = ("--features", "compact", "--precision", "float32", "--scales", "48", "-
 
 
 class TestVariants:
-    base = settings.Settings(seed=7)
+    base = config.Settings(seed=7)
 
     @pytest.mark.parametrize(
         ("text", "field", "values"),
@@ -155,14 +155,14 @@ class TestStyles:
         code = "import sys; from tfstyle.cli import main; sys.argv = ['tfstyle', 'styles']\ntry: main.main()\n"
         code += "except SystemExit: pass\nassert not {'tensorflow', 'keras'} & set(sys.modules)"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        assert shipped.load_all()
-        for style in shipped.load_all().values():
+        assert stylebook.load_all()
+        for style in stylebook.load_all().values():
             for word in (style.name, style.year, *style.title.split(), *style.artist.split()):
                 assert word in done.stdout
 
     @pytest.mark.parametrize("name", ["starry_night", "great_wave", "scream"])
     def test_well_known_ones_are_there(self, name):
-        assert name in shipped.load_all()
+        assert name in stylebook.load_all()
 
 
 class TestDemo:

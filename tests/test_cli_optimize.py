@@ -13,7 +13,7 @@ import pytest
 import runs
 from PIL import Image, ImageSequence
 
-from tfstyle import checkpoints, errors, files, images, runtime, settings
+from tfstyle import checkpoints, config, errors, files, images, runtime
 from tfstyle.cli import console
 
 pytestmark = pytest.mark.usefixtures("folder")
@@ -312,10 +312,10 @@ class TestOddInput:
         assert left() == set()
 
     def test_a_loss_that_breaks_later_leaves_the_last_good_picture(self, few, capsys, monkeypatch):
-        from tfstyle import optimization, perceptual
+        from tfstyle import perceptual
 
         steps, original = iter(range(100)), perceptual.first_broken
-        monkeypatch.setattr(optimization.perceptual, "first_broken", lambda terms: original(terms) or late(next(steps)))
+        monkeypatch.setattr(perceptual, "first_broken", lambda terms: original(terms) or late(next(steps)))
 
         def late(step):
             return "style/conv1_1" if step == 2 else None
@@ -335,7 +335,7 @@ class TestHelp:
             "finally:\n    print('loaded:', {'tensorflow', 'keras'} & set(sys.modules))"
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        for field in dataclasses.fields(settings.Settings):
+        for field in dataclasses.fields(config.Settings):
             assert f"--{field.name.replace('_', '-')}" in done.stdout
             assert field.metadata["help"].split()[0] in done.stdout
         for option in ("--output", "--recipe", "--resume", "--save-every", "--timelapse", "--log", "--plot"):

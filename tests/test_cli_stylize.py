@@ -11,7 +11,8 @@ import psutil
 import pytest
 import runs
 
-from tfstyle import color, images, stylizer
+from tfstyle import images, stylizer
+from tfstyle.images import color
 
 pytestmark = pytest.mark.parametrize("exported", ["realtime"], indirect=True)
 

@@ -18,8 +18,10 @@ import pytest
 import runs
 import tensorflow as tf
 
-from tfstyle import checkpoints, export, images, networks, optimization, reports, shipped, stylizer, training
+from tfstyle import checkpoints, images, optimization, reports, stylebook, stylizer, training
 from tfstyle.cli import console, train
+from tfstyle.stylebook import stored as stored_styles
+from tfstyle.transform import export, networks
 
 LAYERS = ("--content-layers", "conv2_2", "--style-layers", "conv1_1,conv2_1")
 SMALL = ("--batch", "1", "--crop", "64", "--style-size", "64", "--precision", "float32", *LAYERS)
@@ -33,7 +35,7 @@ def workplace(folder, tiny_networks):
     """The current folder with painting.png and photos; a small network that reports after each step."""
     tiny_networks.setattr(training.Training, "REPORT_EVERY", 1)
     tiny_networks.setattr(train, "_SAMPLE_SIZE", 48)
-    tiny_networks.setattr(shipped, "SIZES", (256,))
+    tiny_networks.setattr(stored_styles, "SIZES", (256,))
     runs.folder_of_photos(folder / "photos")
     images.save_image("painting.png", runs.painting(70, 90))
     return folder
@@ -278,7 +280,7 @@ class TestInterruption:
 
     def test_a_finished_style_stays_whole_meanwhile(self, weights_only, interrupt):
         assert tfstyle(*THREE) == 0
-        files = [pathlib.Path("waves", name) for name in (stylizer.WEIGHTS, "card.json", shipped.STATISTICS)]
+        files = [pathlib.Path("waves", name) for name in (stylizer.WEIGHTS, "card.json", stylebook.STATISTICS)]
         before = [path.read_bytes() for path in files]
         images.save_image("other.png", runs.painting(70, 90, seed=8))
         interrupt(1)
@@ -351,7 +353,8 @@ _WRAPPER = """
 from tfstyle import runtime
 runtime.import_tensorflow()
 import runs
-from tfstyle import networks, training
+from tfstyle import training
+from tfstyle.transform import networks
 from tfstyle.cli import main, train
 networks.NETWORKS["realtime"] = runs.small_body
 training.Training.REPORT_EVERY, train._SECONDS_BETWEEN_CHECKPOINTS, train._SAMPLE_SIZE = 1, 0.0, 48

@@ -14,8 +14,9 @@ import pytest
 import runs
 from PIL import Image
 
-from tfstyle import checkpoints, clips, errors
+from tfstyle import checkpoints, errors
 from tfstyle.cli import console, video
+from tfstyle.video import reader
 
 STYLE = "starry_night"
 COUNT = 24
@@ -33,12 +34,12 @@ def paint(*words, style=STYLE):
 
 
 def frames(path):
-    clip = clips.open_clip(path)
+    clip = reader.open_clip(path)
     return [frame.pixels for frame in clip.frames((clip.height, clip.width))]
 
 
 def times(path):
-    clip = clips.open_clip(path)
+    clip = reader.open_clip(path)
     return [float(frame.time * clip.tick) for frame in clip.frames((clip.height, clip.width))]
 
 
@@ -53,7 +54,7 @@ def difference(one, other):
 def test_a_painted_film(capsys):
     assert paint("-o", "out.mp4") == 0
     assert f"saved out.mp4: {COUNT} frames" in capsys.readouterr().err
-    before, after = clips.open_clip("film.mp4"), clips.open_clip("out.mp4")
+    before, after = reader.open_clip("film.mp4"), reader.open_clip("out.mp4")
     assert (after.height, after.width, after.rate, after.audio) == (before.height, before.width, before.rate, True)
     assert times("out.mp4") == times("film.mp4")
     assert difference(frames("out.mp4"), frames("film.mp4")) > 20

@@ -14,7 +14,7 @@ import pytest
 import runs
 from PIL import Image
 
-from tfstyle import images, shipped, stylizer
+from tfstyle import images, stylebook, stylizer
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -64,7 +64,7 @@ def test_it_is_served_whole_and_names_no_other_machine(address):
 
     text = httpx.get(address).text
     for name in stylizer.trained():
-        assert shipped.load_all()[name].title in text
+        assert stylebook.load_all()[name].title in text
     sources = re.findall(r"""(?:src|href)=["'](https?://[^"']+)""", text)
     assert [source for source in sources if not source.startswith(address.rstrip("/"))] == []
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from tfstyle import evaluate, images, shipped, stylizer
+from tfstyle import images, stylebook, stylizer
+from tfstyle.evaluation import metrics
 
 PICTURES = (data.chelsea, data.astronaut, data.coffee)
 ANY_STYLE = pytest.mark.parametrize("name", stylizer.trained())
@@ -29,10 +30,10 @@ def test_there_are_eight_small_and_two_large():
 @ANY_STYLE
 def test_folder_is_whole(name):
     folder = stylizer.trained()[name]
-    for file in ("saved_model.pb", shipped.LITERT, stylizer.WEIGHTS, "card.json", "evaluation.json", "preview.jpg"):
+    for file in ("saved_model.pb", stylebook.LITERT, stylizer.WEIGHTS, "card.json", "evaluation.json", "preview.jpg"):
         assert (folder / file).stat().st_size > 0
-    assert name in shipped.load_all()
-    assert shipped.load_all()[name].title in (folder / "README.md").read_text()
+    assert name in stylebook.load_all()
+    assert stylebook.load_all()[name].title in (folder / "README.md").read_text()
     assert json.loads((folder / "card.json").read_text())["train"] == name
 
 
@@ -49,14 +50,14 @@ def test_no_artefacts(name):
         before = photo(picture)
         painted, original = paint(before).astype(np.float32), before.astype(np.float32)
         found = {
-            "checkerboard": evaluate.checkerboard(painted),
-            "frame": evaluate.frame(painted, original),
-            "saturation": evaluate.saturation(painted) - evaluate.saturation(original),
-            "blobs": evaluate.blobs(painted, original),
+            "checkerboard": metrics.checkerboard(painted),
+            "frame": metrics.frame(painted, original),
+            "saturation": metrics.saturation(painted) - metrics.saturation(original),
+            "blobs": metrics.blobs(painted, original),
         }
-        assert {key: value for key, value in found.items() if value > evaluate.LIMITS[key]} == {}
+        assert {key: value for key, value in found.items() if value > metrics.LIMITS[key]} == {}
     grey = paint(np.full((256, 256, 3), 128, np.uint8)).astype(np.float32)
-    assert evaluate.checkerboard(grey) < evaluate.LIMITS["checkerboard"]
+    assert metrics.checkerboard(grey) < metrics.LIMITS["checkerboard"]
 
 
 @ANY_STYLE
@@ -66,8 +67,8 @@ def test_keeps_the_photo_and_changes_it(name):
     cat, portrait = (photo(picture, 200) for picture in PICTURES[:2])
     painted = paint(cat).astype(np.float32)
     height, width = (min(pair) for pair in zip(cat.shape[:2], portrait.shape[:2], strict=True))
-    own = evaluate.structure(painted[:height, :width], cat[:height, :width].astype(np.float32))
-    other = evaluate.structure(painted[:height, :width], portrait[:height, :width].astype(np.float32))
+    own = metrics.structure(painted[:height, :width], cat[:height, :width].astype(np.float32))
+    other = metrics.structure(painted[:height, :width], portrait[:height, :width].astype(np.float32))
     assert other + 0.1 < own < 0.9
 
 

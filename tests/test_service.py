@@ -17,7 +17,8 @@ import runs
 from fastapi import testclient
 from PIL import Image
 
-from tfstyle import errors, files, planning, stylizer
+from tfstyle import errors, files, stylizer
+from tfstyle.optimization import planning
 from tfstyle.service import api, guard, jobs, limits, painting, slow, slow_picture
 
 STYLE = "starry_night"

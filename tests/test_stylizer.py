@@ -8,7 +8,9 @@ import numpy as np
 import psutil
 import pytest
 
-from tfstyle import errors, networks, shipped, stylizer
+from tfstyle import errors, stylebook, stylizer
+from tfstyle.stylebook import stored as stored_styles
+from tfstyle.transform import networks
 
 
 @pytest.fixture(scope="session", params=["litert", "savedmodel"])
@@ -152,21 +154,20 @@ class TestFind:
             stylizer.find(name)
 
     def test_shipped_styles_by_name(self, monkeypatch, tmp_path):
-        module = tmp_path / "tfstyle" / "shipped.py"
         for name in ("waves", "night"):
             folder = tmp_path / "saved_models" / name
             folder.mkdir(parents=True)
-            (folder / shipped.LITERT).write_bytes(b"")
+            (folder / stylebook.LITERT).write_bytes(b"")
         (tmp_path / "saved_models" / "unfinished").mkdir()
-        monkeypatch.setattr(stylizer.shipped, "__file__", str(module))
+        monkeypatch.setattr(stored_styles, "PACKAGE", tmp_path / "tfstyle")
         assert list(stylizer.trained()) == ["night", "waves"]
         assert stylizer.find("waves") == tmp_path / "saved_models" / "waves"
         monkeypatch.chdir(tmp_path)
         pathlib.Path("waves").mkdir()  # Of pictures, perhaps.
         assert stylizer.find("waves") == tmp_path / "saved_models" / "waves"
-        pathlib.Path("waves", shipped.LITERT).write_bytes(b"")
+        pathlib.Path("waves", stylebook.LITERT).write_bytes(b"")
         assert stylizer.find("waves") == pathlib.Path("waves")
         inside = tmp_path / "tfstyle" / "saved_models" / "inside"  # As in an installed package.
         inside.mkdir(parents=True)
-        (inside / shipped.LITERT).write_bytes(b"")
+        (inside / stylebook.LITERT).write_bytes(b"")
         assert list(stylizer.trained()) == ["inside"]

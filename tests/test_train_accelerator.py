@@ -42,7 +42,7 @@ def start(compiled):
 
     def run(*words, backend="jax"):
         places = os.pathsep.join(str(pathlib.Path(__file__).parents[up]) for up in (0, 1))
-        chosen = {"KERAS_BACKEND": backend, "PYTHONPATH": places, "JAX_COMPILATION_CACHE_DIR": str(compiled)}
+        chosen = {"TFSTYLE_BACKEND": backend, "PYTHONPATH": places, "JAX_COMPILATION_CACHE_DIR": str(compiled)}
         return subprocess.run(
             [sys.executable, *words], env={**os.environ, **chosen}, capture_output=True, text=True, timeout=240
         )
@@ -186,7 +186,7 @@ class TestRefuses:
         done = accelerated(start, "--steps", "1", backend="tensorflow")
         assert (done.returncode, done.stderr.splitlines()[-1]) == (
             2,
-            "python -m train.accelerator: error: Keras' backend is tensorflow: set KERAS_BACKEND=jax",
+            "python -m train.accelerator: error: Keras' backend is tensorflow: set TFSTYLE_BACKEND=jax",
         )
 
     def test_photos_of_which_none_can_serve(self, start, workplace):

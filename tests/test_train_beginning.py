@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import runs
 
-from tfstyle import checkpoints, data, features, images, layers, networks, perceptual, settings, styles, trainer
+from tfstyle import checkpoints, config, features, images, layers, perceptual, stylebook
 from tfstyle import training as trainings
+from tfstyle.training import data, trainer
+from tfstyle.transform import networks
 from train import beginning, recipes
 
 STYLE_LAYERS = ("conv1_1", "conv2_1")
@@ -50,7 +52,7 @@ def model(tiny_weights):
 class TestSeveral:
     @pytest.fixture
     def paintings(self):
-        return [styles.Painting(runs.painting(70, 90, seed=seed)) for seed in (2, 3)]
+        return [stylebook.Painting(runs.painting(70, 90, seed=seed)) for seed in (2, 3)]
 
     def test_grams_lie_one_above_the_other(self, model, paintings):
         grams = beginning.Several(paintings).grams(model, 64, STYLE_LAYERS)
@@ -109,7 +111,7 @@ def train(folder, tiny_networks):
     for seed, name in enumerate(names):
         images.save_image(name, runs.painting(70, 90, seed=seed))
     loss = {"content_layers": "conv2_2", "style_layers": ",".join(STYLE_LAYERS)}
-    chosen = settings.Training(steps=3, batch=2, crop=64, style_size=64, finish=0, precision="float32", seed=5, **loss)
+    chosen = config.Training(steps=3, batch=2, crop=64, style_size=64, finish=0, precision="float32", seed=5, **loss)
 
     def training(names=names, *, resume=False, until=2):
         keras.utils.set_random_seed(99)  # What a new process would have is anything.

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tfstyle import settings, shipped
+from tfstyle import config, stylebook
 from train import recipes
 
 
@@ -14,7 +14,7 @@ def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
 
     for name, recipe in recipes.STYLES.items():
         painting = recipe.painting or name
-        assert painting in shipped.load_all()
+        assert painting in stylebook.load_all()
         for options in recipe.stages:
             words = ["tfstyle", "train", painting, "--name", name, "--data", "photos", *options.split()]
             assert main._parse(words).painting == painting
@@ -24,9 +24,9 @@ def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
 def test_recipe_is_what_the_shipped_network_was_made_by(name):
     from tfstyle.cli import main, options
 
-    card = json.loads((shipped.models() / name / "card.json").read_text())
+    card = json.loads((stylebook.models() / name / "card.json").read_text())
     made = [stage["settings"] for stage in (*card.get("stages", []), card)]
     for stage, settled in zip(recipes.STYLES[name].stages, made, strict=True):
         words = ["tfstyle", "train", name, "--name", name, "--data", "photos", *stage.split()]
-        asked = dataclasses.asdict(options.read_settings(main._parse(words), settings.Training))
+        asked = dataclasses.asdict(options.read_settings(main._parse(words), config.Training))
         assert settled == {key: asked[key] for key in settled}

@@ -16,10 +16,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-import keras
 import numpy as np
 
 from tfstyle import errors, layers
+from tfstyle.runtime import keras
 
 __all__ = ["NETWORKS", "Network", "build", "check_layers", "memory", "needed"]
 

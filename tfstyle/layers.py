@@ -2,8 +2,7 @@
 
 from typing import Any, TypeAlias
 
-import keras
-from keras import ops
+from tfstyle.runtime import keras, ops
 
 __all__ = ["Crop", "EdgePadding", "InstanceNorm", "MirrorPadding", "PadToMultiple", "Restrained"]
 

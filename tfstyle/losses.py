@@ -15,8 +15,7 @@ sizes compare.
 from collections.abc import Callable
 from typing import TypeAlias
 
-import keras
-from keras import ops
+from tfstyle.runtime import keras, ops
 
 __all__ = [
     "CONTENT",

@@ -9,10 +9,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
-import keras
-from keras import ops
-
 from tfstyle import errors, losses
+from tfstyle.runtime import keras, ops
 
 __all__ = ["Objective", "PerceptualLoss", "blend", "content_targets", "first_broken", "style_grams", "summary"]
 

@@ -82,7 +82,7 @@ class Board:
     """
 
     def __init__(self, folder: str | pathlib.Path) -> None:
-        import tensorflow as tf  # noqa: PLC0415 - seconds, which only trainings spend
+        from tfstyle.runtime import tf  # noqa: PLC0415 - seconds, which only trainings spend
 
         self._summary = tf.summary
         # What tf.summary.scalar adds, which would need the package tensorboard.

@@ -1,4 +1,8 @@
-"""How TensorFlow is started: silently; with which threads and number format."""
+"""The one door to Keras and TensorFlow: imported silently, with the settings tfstyle needs.
+
+Modules write ``from tfstyle.runtime import keras, ops, tf``. The user's shell (``KERAS_BACKEND``) and
+``~/.keras/keras.json`` may ask for another backend, data format or float type; that is settled here, before the import.
+"""
 
 import concurrent.futures
 import contextlib
@@ -9,23 +13,89 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from absl import logging
+
+from tfstyle import errors
+
+if TYPE_CHECKING:
+    import keras  # noqa: F401
+    import tensorflow as tf  # noqa: F401
+    from keras import ops  # noqa: F401
 
 __all__ = [
     "fast_bfloat16",
     "graphs_in",
+    "import_keras",
     "import_tensorflow",
     "resolve_precision",
     "set_threads",
     "standard_error_aside",
+    "use_backend",
 ]
 
 # Processor features with which oneDNN multiplies bfloat16 natively; without them it is slower than float32.
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _REWRITE = "auto_mixed_precision_onednn_bfloat16"
+_backend = os.environ.get("TFSTYLE_BACKEND", "tensorflow")
 _SETTING = threading.Lock()
 _ELSEWHERE = concurrent.futures.ThreadPoolExecutor(1, "settings")
+
+
+def __getattr__(name: str) -> Any:
+    """Imports Keras or TensorFlow when a module asks for it."""
+    if name == "tf":
+        import_tensorflow()
+        return sys.modules["tensorflow"]
+    if name in ("keras", "ops"):
+        keras = import_keras()
+        return keras if name == "keras" else keras.ops
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def use_backend(name: str) -> None:
+    """Chooses Keras' backend for this process, as the environment variable ``TFSTYLE_BACKEND`` does.
+
+    The default is TensorFlow. Call this before anything imports Keras.
+
+    Args:
+        name: ``tensorflow``, ``jax`` or ``torch``.
+    """
+    global _backend  # noqa: PLW0603 - one per process, as in Keras
+    _backend = name
+
+
+def import_keras() -> Any:
+    """Imports Keras with tfstyle's backend, float32 and channels last, whatever the environment asks for.
+
+    Returns:
+        The module.
+
+    Raises:
+        InputError: Keras is already running on another backend.
+    """
+    if "keras" not in sys.modules:
+        if _backend == "tensorflow":
+            import_tensorflow()
+        before = os.environ.get("KERAS_BACKEND")
+        os.environ["KERAS_BACKEND"] = _backend
+        try:
+            import keras  # noqa: PLC0415
+        finally:
+            if before is None:
+                del os.environ["KERAS_BACKEND"]
+            else:
+                os.environ["KERAS_BACKEND"] = before
+    keras = sys.modules["keras"]
+    if keras.config.backend() != _backend:
+        raise errors.InputError(
+            f"Keras already runs on {keras.config.backend()!r} in this process, tfstyle needs {_backend!r}: "
+            "import tfstyle first, or set KERAS_BACKEND before Python starts"
+        )
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    return keras
 
 
 def import_tensorflow() -> None:

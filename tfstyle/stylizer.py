@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 import psutil
 
-from tfstyle import errors, files, runtime, shipped
+from tfstyle import errors, files, runtime, stylebook
 
 __all__ = ["RUNTIMES", "Stylizer", "WEIGHTS", "find", "trained"]
 
@@ -31,7 +31,7 @@ _BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_LARGE, _LARGE = 600, 2700, 2e6
 
 def trained() -> dict[str, pathlib.Path]:
     """Folders of the styles that come with tfstyle, by name."""
-    return {path.parent.name: path.parent for path in sorted(shipped.models().glob(f"*/{shipped.LITERT}"))}
+    return {path.parent.name: path.parent for path in sorted(stylebook.models().glob(f"*/{stylebook.LITERT}"))}
 
 
 def find(text: str) -> pathlib.Path:
@@ -47,7 +47,7 @@ def find(text: str) -> pathlib.Path:
         InputError: neither.
     """
     known = text in trained()  # A folder of results may be called like a style.
-    if files.is_folder(text) and not (known and not pathlib.Path(text, shipped.LITERT).is_file()):
+    if files.is_folder(text) and not (known and not pathlib.Path(text, stylebook.LITERT).is_file()):
         return pathlib.Path(text)
     if not known:
         names = ", ".join(trained()) or "none here"
@@ -84,14 +84,14 @@ class Stylizer:
             raise errors.InputError(f"unknown runtime {engine!r}: choose one of {', '.join(RUNTIMES)}")
         if engine == "auto":
             engine = "savedmodel" if count >= _MANY else "litert"
-        needed = self.folder / (shipped.LITERT if engine == "litert" else _SAVED_MODEL)
-        for file in (needed, self.folder / shipped.LITERT):
+        needed = self.folder / (stylebook.LITERT if engine == "litert" else _SAVED_MODEL)
+        for file in (needed, self.folder / stylebook.LITERT):
             if not file.is_file():
                 raise errors.InputError(
                     f"{folder}: no style there ({file.name} is missing): give what tfstyle train wrote"
                 )
         self.engine = engine
-        large = needed.parent.joinpath(shipped.LITERT).stat().st_size > _LARGE
+        large = needed.parent.joinpath(stylebook.LITERT).stat().st_size > _LARGE
         self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_LARGE if large else _BYTES_PER_PIXEL
         try:
             if engine == "litert":
@@ -133,7 +133,7 @@ def _litert(folder: pathlib.Path, threads: int) -> Painter:
 
     def started() -> interpreter.Interpreter:
         with runtime.standard_error_aside():  # It announces its delegate.
-            return interpreter.Interpreter(str(folder / shipped.LITERT), num_threads=threads or os.cpu_count())
+            return interpreter.Interpreter(str(folder / stylebook.LITERT), num_threads=threads or os.cpu_count())
 
     # Anew for every size: LiteRT 2.3 that has painted 8 x 8 pixels paints nonsense at 36 x 32.
     @functools.lru_cache(maxsize=1)
@@ -158,7 +158,7 @@ def _litert(folder: pathlib.Path, threads: int) -> Painter:
 
 def _saved_model(folder: pathlib.Path, threads: int, precision: str) -> Painter:
     runtime.import_tensorflow()
-    import tensorflow as tf  # noqa: PLC0415
+    from tfstyle.runtime import tf  # noqa: PLC0415
 
     runtime.set_threads(threads)
     loaded = tf.saved_model.load(str(folder))  # To be kept: its signatures alone would lose their variables.

@@ -1,4 +1,4 @@
-"""Trains on a GPU or TPU: ``KERAS_BACKEND=jax python -m train.accelerator PAINTING --name NAME --data DATA``.
+"""Trains on a GPU or TPU: ``TFSTYLE_BACKEND=jax python -m train.accelerator PAINTING --name NAME --data DATA``.
 
 Does the steps of `tfstyle train`, whose options it takes, with the same losses, optimiser and learning rates, for
 processors that take longer to be told of a step than to do it: all photos lie in their memory, crops are cut there, and
@@ -13,13 +13,14 @@ from concurrent import futures
 from typing import NamedTuple, TypeAlias
 
 import jax
-import keras
 import numpy as np
 from jax import numpy as jnp
 
-from tfstyle import data, errors, settings, styles, training
+from tfstyle import config, errors, stylebook, training
 from tfstyle.cli import console
 from tfstyle.cli import train as command
+from tfstyle.runtime import keras
+from tfstyle.training import data
 
 __all__ = ["Accelerated", "Resident", "crops", "main", "resident"]
 
@@ -104,7 +105,7 @@ class Accelerated(training.Training):
 
     REPORT_EVERY = 200
 
-    def __init__(self, chosen: settings.Training, style: styles.Style, photos: data.Photos) -> None:
+    def __init__(self, chosen: config.Training, style: stylebook.Style, photos: data.Photos) -> None:
         super().__init__(chosen, style, photos)
         self._resident, self.unusable = resident(photos, chosen.crop)
         self.accelerator = jax.devices()[0].device_kind
@@ -151,7 +152,7 @@ def main() -> int:
     command.add_arguments(parser)
     arguments = parser.parse_args()
     if keras.config.backend() != "jax":
-        parser.error(f"Keras' backend is {keras.config.backend()}: set KERAS_BACKEND=jax")
+        parser.error(f"Keras' backend is {keras.config.backend()}: set TFSTYLE_BACKEND=jax")
     try:
         course = command.prepared(arguments, *command.read(arguments), Accelerated)
         if course:

@@ -12,11 +12,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
-from tfstyle import checkpoints, data, layers, networks, settings, styles, training
+from tfstyle import checkpoints, config, layers, stylebook, training
+from tfstyle.runtime import keras, ops
+from tfstyle.training import data
+from tfstyle.transform import networks
 from train import recipes
 
 __all__ = ["FILE", "Several", "extract", "main", "norm_for"]
@@ -27,16 +28,16 @@ _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Several:
-    """Styles side by side, one for each photo of a batch; stands in for a `styles.Style`.
+    """Styles side by side, one for each photo of a batch; stands in for a `stylebook.Style`.
 
     Attributes:
         styles: which.
     """
 
-    styles: Sequence[styles.Style]
+    styles: Sequence[stylebook.Style]
 
     def grams(self, model: keras.Model, size: int, layers: Sequence[str]) -> Mapping[str, np.ndarray]:
-        """``[styles, C, C]`` by layer; see `styles.Painting.grams`."""
+        """``[styles, C, C]`` by layer; see `stylebook.Painting.grams`."""
         each = [style.grams(model, size, layers) for style in self.styles]
         return {layer: np.stack([np.asarray(grams[layer]) for grams in each]) for layer in layers}
 
@@ -71,7 +72,7 @@ def extract(file: pathlib.Path, place: int, count: int, result: pathlib.Path) ->
     one.save_weights(result)
 
 
-def train(names: Sequence[str], chosen: settings.Training, photos: data.Photos, until: int, *, resume: bool) -> None:
+def train(names: Sequence[str], chosen: config.Training, photos: data.Photos, until: int, *, resume: bool) -> None:
     """Trains, with a checkpoint every minute, and writes `FILE`.
 
     Args:
@@ -81,7 +82,7 @@ def train(names: Sequence[str], chosen: settings.Training, photos: data.Photos, 
         until: the step to end at, while the learning rate is still high: each style goes on from there alone.
         resume: go on with an interrupted training of the same settings.
     """
-    run = training.Training(chosen, Several([styles.load(name) for name in names]), photos, norm_for(len(names)))  # type: ignore[arg-type]
+    run = training.Training(chosen, Several([stylebook.load(name) for name in names]), photos, norm_for(len(names)))  # type: ignore[arg-type]
     recipe: dict[str, Any] = {"styles": list(names), "settings": dataclasses.asdict(chosen)}
     kept = checkpoints.load(FILE) if resume else None
     if kept and kept[0] == recipe:
@@ -107,7 +108,7 @@ def main() -> None:
     parser.add_argument("--until", type=int, default=2400, help="the step to end at")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
     arguments = parser.parse_args()
-    chosen = settings.Training(steps=arguments.steps, batch=len(recipes.PAINTINGS), finish=0)
+    chosen = config.Training(steps=arguments.steps, batch=len(recipes.PAINTINGS), finish=0)
     train(recipes.PAINTINGS, chosen, data.open_photos(arguments.data), arguments.until, resume=arguments.resume)
 
 

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tfstyle import settings, shipped
+from tfstyle import config, stylebook
 from train import recipes
 
 __all__ = ["card"]
@@ -21,7 +21,7 @@ def card(folder: pathlib.Path) -> str:
         The text.
     """
     made, scored = (json.loads((folder / name).read_text()) for name in ("card.json", "evaluation.json"))
-    painting = shipped.read(folder.name, (folder / shipped.STATISTICS).read_bytes())
+    painting = stylebook.read(folder.name, (folder / stylebook.STATISTICS).read_bytes())
     chosen, sizes = made["settings"], scored["sizes"]
     beginning = _beginning_of(recipes.STYLES[folder.name])
     stages = [*made.get("stages", []), made]
@@ -72,7 +72,7 @@ def _stage(made: Mapping[str, Any]) -> str:
     last = made.get("last network", "vgg19")  # Cards without it are of trainings with both networks at hand.
     finish = f", the last {chosen['finish']:.0%} through {last}" if last != chosen["features"] else ""
     cores = "one processor core" if chosen["threads"] == 1 else "two processor cores"
-    batch = f"{chosen['batch']} x " if chosen["batch"] != settings.Training.batch else ""
+    batch = f"{chosen['batch']} x " if chosen["batch"] != config.Training.batch else ""
     return (
         f"{chosen['steps']} of {batch}{chosen['crop']}-pixel crops through {chosen['features']}{finish} "
         f"({_time(made['seconds'])} on {made.get('accelerator', cores)})"

@@ -1,6 +1,6 @@
 """Makes the compact loss network from VGG-19, in closed form.
 
-    python -m train.compact --photos FOLDER --paintings FOLDER --vgg19 FILE [-o tfstyle/assets/compact.npz]
+    python -m train.compact --photos FOLDER --paintings FOLDER --vgg19 FILE [-o tfstyle/weights/compact.npz]
 
 Once on photos, paintings and mixtures of them; then again with what an optimiser visits when it trusts the first
 result. Nothing is learned by gradient descent.
@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from tfstyle import errors, runtime, weights
+from tfstyle.runtime import tf
 from train import compact_fit, compact_images, compact_walk
 
 # VGG-19 (Simonyan and Zisserman 2015) as far as the losses look.
@@ -128,7 +128,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m train.compact", description=(__doc__ or "").splitlines()[0])
     for name, text in (("photos", "folder of photographs"), ("paintings", "folder of paintings"), ("vgg19", "weights")):
         parser.add_argument(f"--{name}", type=pathlib.Path, required=True, help=text)
-    parser.add_argument("-o", "--output", type=pathlib.Path, default=pathlib.Path("tfstyle/assets/compact.npz"))
+    parser.add_argument("-o", "--output", type=pathlib.Path, default=pathlib.Path("tfstyle/weights/compact.npz"))
     for field in dataclasses.fields(Settings):
         parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default)
     options = vars(parser.parse_args(arguments))

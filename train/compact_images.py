@@ -5,9 +5,10 @@ import pathlib
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
-from tfstyle import errors, features, images, losses, minimize
+from tfstyle import errors, features, images, losses
+from tfstyle.optimization import minimizers
+from tfstyle.runtime import tf
 
 __all__ = ["Crops", "listed", "mixtures", "optimised"]
 
@@ -114,7 +115,7 @@ def optimised(network: Network, photos: Crops, paintings: Crops, count: int, ran
         # Around the slow path's default, 6 on the sum over the layers: from half of it to five times as much.
         strength = tf.constant(6 * 10 ** random.uniform(-0.3, 0.7), tf.float32)
         goal = targets(tf.constant(photo), tf.constant(painting))
-        minimizer = minimize.LBFGS(functools.partial(evaluate, goal, strength), tf.constant(start, tf.float32))
+        minimizer = minimizers.LBFGS(functools.partial(evaluate, goal, strength), tf.constant(start, tf.float32))
         for step in range(1, _SNAPSHOTS[-1] + 1):
             minimizer.step()
             if step in _SNAPSHOTS:

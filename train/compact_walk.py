@@ -10,8 +10,8 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import tensorflow as tf
 
+from tfstyle.runtime import tf
 from train import compact_fit
 
 __all__ = ["Samples", "Walk", "block", "forward", "heads", "positions", "sample_truth", "walk"]

@@ -1,6 +1,6 @@
 """Makes a stored style: ``python -m train.statistics PAINTING --name NAME --title T --artist A --year Y``.
 
-Writes ``tfstyle/assets/styles/NAME.npz``: Gram matrices of the painting at the sizes and for the networks of
+Writes ``tfstyle/stylebook/data/NAME.npz``: Gram matrices of the painting at the sizes and for the networks of
 `tfstyle.shipped`, compressed. The painting itself is not stored.
 """
 
@@ -11,11 +11,11 @@ from tfstyle import runtime
 
 runtime.import_tensorflow()
 
-from tfstyle import files, images, shipped, styles  # noqa: E402
+from tfstyle import files, images, stylebook  # noqa: E402
 
 __all__ = ["main"]
 
-_FOLDER = pathlib.Path(__file__).parent.parent / "tfstyle" / "assets" / "styles"
+_FOLDER = pathlib.Path(__file__).parent.parent / "tfstyle" / "stylebook" / "data"
 
 
 def main() -> None:
@@ -28,8 +28,8 @@ def main() -> None:
     arguments = parser.parse_args()
     about = {name: getattr(arguments, name) for name in ("title", "artist", "year")}
     about["sha256"] = files.digest(arguments.painting)
-    arrays = styles.statistics(styles.Painting(images.load_image(arguments.painting)))
-    files.atomic_write(arguments.folder / f"{arguments.name}.npz", shipped.pack(arrays, about))
+    arrays = stylebook.statistics(stylebook.Painting(images.load_image(arguments.painting)))
+    files.atomic_write(arguments.folder / f"{arguments.name}.npz", stylebook.pack(arrays, about))
 
 
 if __name__ == "__main__":

@@ -103,7 +103,7 @@ def _beginning(recipe: recipes.Recipe, folder: pathlib.Path) -> pathlib.Path | N
 
 def _accelerator(*arguments: str) -> None:
     command = [sys.executable, "-m", "train.accelerator", *arguments]
-    subprocess.run(command, env={**os.environ, "KERAS_BACKEND": "jax"}, check=True)
+    subprocess.run(command, env={**os.environ, "TFSTYLE_BACKEND": "jax"}, check=True)
 
 
 def _tfstyle(*arguments: str | pathlib.Path) -> None:

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import psutil
 
-import tfstyle
-from tfstyle import contest, errors, files
+from tfstyle import _version, errors, files
 from tfstyle.cli import console
+from tfstyle.evaluation import benchmark
 
 __all__ = ["add_arguments", "run"]
 
@@ -34,7 +34,7 @@ _BUSY = 0.25
 _CPUINFO = pathlib.Path("/proc/cpuinfo")
 _INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 # What the others are compared with.
-_MEASURE = contest.Contender("johnson", "torch")
+_MEASURE = benchmark.Contender("johnson", "torch")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,17 +57,17 @@ def run(arguments: argparse.Namespace) -> None:
     """
     _check(arguments)
     pythons = {"torch": arguments.torch, "onnx": arguments.onnx}
-    terms = contest.Terms(arguments.height, arguments.width, arguments.threads, pythons)
+    terms = benchmark.Terms(arguments.height, arguments.width, arguments.threads, pythons)
     machine = _machine()
     if machine["load"] > _BUSY * machine["cores"]:
         console.say(f"the machine is busy (load {machine['load']:.1f}): the times will say little")
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         console.say("writing the networks")
-        parameters = contest.write(folder, terms)
-        with contest.started(terms, folder, parameters, console.say) as (children, left_out):
+        parameters = benchmark.write(folder, terms)
+        with benchmark.started(terms, folder, parameters, console.say) as (children, left_out):
             seconds = _turns(children, arguments.rounds)
-        rows = _rows(seconds, {contender: contest.painted(folder, contender) for contender in children})
+        rows = _rows(seconds, {contender: benchmark.painted(folder, contender) for contender in children})
     _print(rows, arguments)
     for name, why in left_out.items():
         console.say(f"left out: {name}: {why}")
@@ -110,11 +110,13 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _turns(children: Mapping[contest.Contender, contest.Child], rounds: int) -> dict[contest.Contender, list[float]]:
+def _turns(
+    children: Mapping[benchmark.Contender, benchmark.Child], rounds: int
+) -> dict[benchmark.Contender, list[float]]:
     """Seconds of each picture."""
-    seconds: dict[contest.Contender, list[float]] = {contender: [] for contender in children}
+    seconds: dict[benchmark.Contender, list[float]] = {contender: [] for contender in children}
     begun = time.perf_counter()
-    for number, latest in enumerate(contest.turns(children, rounds), start=1):
+    for number, latest in enumerate(benchmark.turns(children, rounds), start=1):
         for contender, each in latest.items():
             seconds[contender].append(each)
         left = (time.perf_counter() - begun) / number * (rounds - number)
@@ -123,13 +125,13 @@ def _turns(children: Mapping[contest.Contender, contest.Child], rounds: int) -> 
 
 
 def _rows(
-    seconds: Mapping[contest.Contender, list[float]], pictures: Mapping[contest.Contender, np.ndarray]
+    seconds: Mapping[benchmark.Contender, list[float]], pictures: Mapping[benchmark.Contender, np.ndarray]
 ) -> dict[str, dict[str, Any]]:
     """By contender's name: median and minimum, how many times as fast as PyTorch, difference from our float32."""
     medians = {contender: statistics.median(each) for contender, each in seconds.items()}
     rows = {}
     for contender, each in seconds.items():
-        ours = pictures.get(contest.Contender(contender.network, "tensorflow"))
+        ours = pictures.get(benchmark.Contender(contender.network, "tensorflow"))
         rows[contender.name] = {
             "median": medians[contender],
             "minimum": min(each),
@@ -140,9 +142,9 @@ def _rows(
     return rows
 
 
-def _about(children: Mapping[contest.Contender, contest.Child], parameters: Mapping[str, int]) -> dict[str, Any]:
+def _about(children: Mapping[benchmark.Contender, benchmark.Child], parameters: Mapping[str, int]) -> dict[str, Any]:
     """Versions of all libraries; parameters of each contender's network, as it counts them if it does."""
-    versions = {"tfstyle": tfstyle.__version__}
+    versions = {"tfstyle": _version.__version__}
     for child in children.values():
         versions |= child.facts.versions
     counts = {each.name: child.facts.parameters or parameters[each.network] for each, child in children.items()}

@@ -6,7 +6,7 @@ import dataclasses
 import io
 import pathlib
 
-from tfstyle import errors, files, images, runtime, settings
+from tfstyle import config, errors, files, images, runtime
 from tfstyle.cli import console, options
 
 __all__ = ["add_arguments", "run", "variants"]
@@ -41,21 +41,22 @@ def run(arguments: argparse.Namespace) -> None:
     photo = images.load_image(arguments.content)
     several = variants(arguments.vary, options.read_settings(arguments))
     runtime.import_tensorflow()
-    from tfstyle import jobs, styles
+    from tfstyle import stylebook
     from tfstyle.cli import gallery
+    from tfstyle.optimization import recipes
 
-    def entry(label: str, chosen: settings.Settings) -> gallery.Entry:
-        job = jobs.prepare(arguments.content, [arguments.style], chosen)
+    def entry(label: str, chosen: config.Settings) -> gallery.Entry:
+        job = recipes.prepare(arguments.content, [arguments.style], chosen)
         return gallery.Entry(label, job.recipe, lambda: job.start(photo))
 
-    style = styles.load(arguments.style)
-    first = [("content", photo.rgb)] + ([("style", style.photo.rgb)] if isinstance(style, styles.Painting) else [])
+    style = stylebook.load(arguments.style)
+    first = [("content", photo.rgb)] + ([("style", style.photo.rgb)] if isinstance(style, stylebook.Painting) else [])
     entries = [entry(label, chosen) for label, chosen in several]
     rows = gallery.complete(entries, arguments.output, first=first, resume=arguments.resume)
     _report(arguments.output, [label for label, _ in several], rows)
 
 
-def variants(text: str, base: settings.Settings) -> list[tuple[str, settings.Settings]]:
+def variants(text: str, base: config.Settings) -> list[tuple[str, config.Settings]]:
     """Reads ``SETTING=A,B,...``.
 
     Args:
@@ -70,7 +71,7 @@ def variants(text: str, base: settings.Settings) -> list[tuple[str, settings.Set
     """
     name, _, values = text.partition("=")
     field = _ALIASES.get(name, name.replace("-", "_"))
-    known = [each.name for each in dataclasses.fields(settings.Settings)]
+    known = [each.name for each in dataclasses.fields(config.Settings)]
     if not values or field not in [*known, "ratio"]:
         raise errors.InputError(f"vary {text!r}: write SETTING=A,B,... with one of ratio, layers, {', '.join(known)}")
     return [(f"{name} {value}", dataclasses.replace(base, **_change(field, value))) for value in values.split(",")]

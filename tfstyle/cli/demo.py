@@ -4,7 +4,7 @@ import argparse
 
 import numpy as np
 
-from tfstyle import errors, images, runtime, settings, shipped, stylizer
+from tfstyle import config, errors, images, runtime, stylebook, stylizer
 
 __all__ = ["add_arguments", "run"]
 
@@ -27,11 +27,11 @@ def run(arguments: argparse.Namespace) -> None:
         KeyboardInterrupt: the user stopped it.
     """
     images.check_writable(arguments.output)
-    chosen = settings.Settings(features="compact", size=arguments.size)
+    chosen = config.Settings(features="compact", size=arguments.size)
     trained = stylizer.trained()
     names = [arguments.style] if arguments.style else list(trained) or ["starry_night"]
-    if unknown := set(names) - set(shipped.load_all()):
-        raise errors.InputError(f"no style {min(unknown)!r}: choose one of {', '.join(shipped.load_all())}")
+    if unknown := set(names) - set(stylebook.load_all()):
+        raise errors.InputError(f"no style {min(unknown)!r}: choose one of {', '.join(stylebook.load_all())}")
     photo = _photo()
     small = images.resize(photo, *images.fit_size(*photo.size, arguments.size))
     paint = {name: stylizer.Stylizer(trained[name]) for name in names if name in trained}
@@ -44,11 +44,11 @@ def run(arguments: argparse.Namespace) -> None:
         return gallery.Entry(
             f"{name}, slow",
             {"demo": name, "settings": chosen.stored},
-            lambda: optimization.Optimization(small, [shipped.load_all()[name]], chosen),
+            lambda: optimization.Optimization(small, [stylebook.load_all()[name]], chosen),
         )
 
     first = [("photo", photo.rgb), *fast]
-    slow = {shipped.load_all()[name].title: name for name in reversed(names)}  # Some paintings have two networks.
+    slow = {stylebook.load_all()[name].title: name for name in reversed(names)}  # Some paintings have two networks.
     entries = [entry(name) for name in names if name in slow.values()]
     gallery.complete(entries, arguments.output, first=first, resume=arguments.resume)
 

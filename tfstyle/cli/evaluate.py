@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfstyle import errors, files, images, runtime, settings, stylizer
-from tfstyle import evaluate as measures
+from tfstyle import config, errors, files, images, runtime, stylizer
 from tfstyle.cli import console
+from tfstyle.evaluation import metrics as measures
 
 if TYPE_CHECKING:
-    from tfstyle import assessment
+    from tfstyle.evaluation import scoring
 
 __all__ = ["add_arguments", "peak_memory", "run"]
 
@@ -57,19 +57,20 @@ def run(arguments: argparse.Namespace) -> None:
     photos = {size: _photos(pathlib.Path(arguments.photos), arguments.count, size) for size in arguments.size}
     chosen = _settings(folder)
     runtime.import_tensorflow()
-    from tfstyle import assessment, styles, training
+    from tfstyle import stylebook, training
+    from tfstyle.evaluation import scoring
 
-    style = styles.load(folder)
+    style = stylebook.load(folder)
     scorer = arguments.features or ("vgg19" if "vgg19" in style.networks else "compact")
     target = training.target_for(chosen, style, scorer, "float32")
     paint = stylizer.Stylizer(folder, engine=arguments.runtime)
     summary = {
         "features": scorer,
         "sizes": {
-            str(size): _scored(photos[size], lambda photo: assessment.assess(paint, photo, target), size)
+            str(size): _scored(photos[size], lambda photo: scoring.assess(paint, photo, target), size)
             for size in photos
         },
-        "flat checkerboard": assessment.flat_checkerboard(paint),
+        "flat checkerboard": scoring.flat_checkerboard(paint),
         "runtime": arguments.runtime,
         "speed": {
             f"{width}x{height}": {
@@ -85,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _scored(
-    photos: dict[str, np.ndarray], assess: Callable[[np.ndarray], "assessment.Score"], size: int
+    photos: dict[str, np.ndarray], assess: Callable[[np.ndarray], "scoring.Score"], size: int
 ) -> dict[str, Any]:
     """Medians, all photos' iterations in order, and each photo's row."""
     rows = {}
@@ -113,9 +114,9 @@ def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray
     return {path.name: photo for path, photo in photos.items()}
 
 
-def _settings(folder: pathlib.Path) -> settings.Training:
+def _settings(folder: pathlib.Path) -> config.Training:
     try:
-        return settings.Training(**json.loads((folder / "card.json").read_text())["settings"])
+        return config.Training(**json.loads((folder / "card.json").read_text())["settings"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.InputError(f"{folder}: its card.json is missing or damaged: train the style again") from error
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tfstyle import errors, files, images, optimization, reports
-from tfstyle.cli import console, resumption, session
+from tfstyle import checkpoints, errors, files, images, optimization, reports
+from tfstyle.cli import console, session
 
 __all__ = ["Entry", "complete"]
 
@@ -75,7 +75,7 @@ def _picture(entry: Entry, folder: pathlib.Path, title: str, *, resume: bool) ->
     if resume and _finished(path, entry.recipe) and table.exists():
         return images.load_image(path).rgb, reports.History.read_csv(table).rows
     run = session.Session(entry.start(), entry.recipe, session.Outputs(str(path), log=str(table)))
-    run.resume(resumption.Interrupted(path, resume=resume).state(entry.recipe))
+    run.resume(checkpoints.Interrupted(path, resume=resume).state(entry.recipe))
     return run.complete(title), reports.History.read_csv(table).rows
 
 

@@ -11,8 +11,7 @@ from typing import NoReturn
 from absl import app
 from absl.flags import argparse_flags
 
-import tfstyle
-from tfstyle import errors
+from tfstyle import _version, errors
 
 __all__ = ["COMMANDS", "main"]
 
@@ -48,7 +47,7 @@ class _Parser(argparse_flags.ArgumentParser):
 def _parse(arguments: list[str]) -> argparse.Namespace:
     """Builds the parser; only the chosen subcommand's module is imported."""
     parser = _Parser(prog="tfstyle", description="Paint photographs in the style of paintings.", allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"tfstyle {tfstyle.__version__}")
+    parser.add_argument("--version", action="version", version=f"tfstyle {_version.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     for name, text in COMMANDS.items():
         description = text[0].upper() + text[1:] + "."

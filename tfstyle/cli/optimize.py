@@ -5,11 +5,11 @@ import pathlib
 import shlex
 from typing import TYPE_CHECKING
 
-from tfstyle import errors, images, reports, runtime
-from tfstyle.cli import console, options, resumption
+from tfstyle import checkpoints, errors, images, reports, runtime
+from tfstyle.cli import console, options
 
 if TYPE_CHECKING:
-    from tfstyle import jobs
+    from tfstyle.optimization import recipes
 
 __all__ = ["add_arguments", "run"]
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
     from tfstyle.cli import session
 
     outputs = session.Outputs.read(arguments)
-    interrupted = resumption.Interrupted(outputs.output, resume=arguments.resume)
+    interrupted = checkpoints.Interrupted(outputs.output, resume=arguments.resume)
     job = _job(arguments, interrupted.recipe)
     _check_output(outputs.output, job)
     state = interrupted.state(job.recipe, insist=True)
@@ -69,21 +69,21 @@ def _check(arguments: argparse.Namespace) -> None:
     images.load_image(arguments.content)
 
 
-def _check_output(output: str, job: "jobs.Job") -> None:
+def _check_output(output: str, job: "recipes.Job") -> None:
     path = pathlib.Path(output)
     for each in map(pathlib.Path, (job.content, *job.style, job.chosen.start)):
         if path.exists() and each.exists() and path.samefile(each):
             raise errors.InputError(f"{output} is what is to be painted: choose another name for the result")
 
 
-def _job(arguments: argparse.Namespace, recipe: dict | None) -> "jobs.Job":
-    from tfstyle import jobs
+def _job(arguments: argparse.Namespace, recipe: dict | None) -> "recipes.Job":
+    from tfstyle.optimization import recipes
 
     if arguments.content is not None:
-        return jobs.prepare(arguments.content, arguments.style, options.read_settings(arguments))
+        return recipes.prepare(arguments.content, arguments.style, options.read_settings(arguments))
     if arguments.recipe:
         recipe = images.load_recipe(arguments.recipe)
         recipe.pop("unfinished", None)
     if recipe is None:
         raise errors.InputError(f"{arguments.output} has no interrupted run to resume: give CONTENT and STYLE")
-    return jobs.from_recipe(recipe, options.given_settings(arguments))
+    return recipes.from_recipe(recipe, options.given_settings(arguments))

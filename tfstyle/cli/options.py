@@ -6,7 +6,7 @@ import typing
 from collections.abc import Callable
 from typing import Any
 
-from tfstyle import errors, settings
+from tfstyle import config, errors
 
 __all__ = [
     "add_outputs",
@@ -59,15 +59,13 @@ def check_painting(arguments: argparse.Namespace) -> None:
         raise errors.InputError(f"threads is {arguments.threads}: use 0 or more")
 
 
-def add_settings(
-    parser: argparse.ArgumentParser, left_out: tuple[str, ...] = (), kind: type = settings.Settings
-) -> None:
+def add_settings(parser: argparse.ArgumentParser, left_out: tuple[str, ...] = (), kind: type = config.Settings) -> None:
     """Adds one option per field of a dataclass of settings.
 
     Args:
         parser: of a subcommand.
         left_out: fields that this subcommand does not offer.
-        kind: `settings.Settings` or `settings.Training`.
+        kind: `config.Settings` or `config.Training`.
     """
     group = parser.add_argument_group("settings")
     types = typing.get_type_hints(kind)
@@ -93,7 +91,7 @@ def add_sheet(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="keep what an interrupted run has finished")
 
 
-def read_settings(arguments: argparse.Namespace, kind: type = settings.Settings) -> Any:
+def read_settings(arguments: argparse.Namespace, kind: type = config.Settings) -> Any:
     """The settings that were given, as the dataclass that holds them; the others keep their defaults.
 
     Raises:
@@ -102,7 +100,7 @@ def read_settings(arguments: argparse.Namespace, kind: type = settings.Settings)
     return kind(**given_settings(arguments, kind))
 
 
-def given_settings(arguments: argparse.Namespace, kind: type = settings.Settings) -> dict[str, Any]:
+def given_settings(arguments: argparse.Namespace, kind: type = config.Settings) -> dict[str, Any]:
     """The settings that were given, by name."""
     given = vars(arguments)
     names = [field.name for field in dataclasses.fields(kind)]
@@ -113,7 +111,7 @@ def parse(field: str, text: str) -> Any:
     """Reads one setting's value as the command line does.
 
     Args:
-        field: name of a field of `settings.Settings`.
+        field: name of a field of `config.Settings`.
         text: as typed.
 
     Returns:
@@ -122,7 +120,7 @@ def parse(field: str, text: str) -> Any:
     Raises:
         ValueError: the text is no such value.
     """
-    return _converter(typing.get_type_hints(settings.Settings)[field])(text)
+    return _converter(typing.get_type_hints(config.Settings)[field])(text)
 
 
 def _converter(kind: Any) -> Callable[[str], Any]:

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import itertools
 
-from tfstyle import images, runtime, settings
+from tfstyle import config, images, runtime
 from tfstyle.cli import options
 
 __all__ = ["add_arguments", "run"]
@@ -46,15 +46,16 @@ def run(arguments: argparse.Namespace) -> None:
     if not (chosen.size or chosen.scales):
         chosen = dataclasses.replace(chosen, size=_PICTURE_SIZE)
     runtime.import_tensorflow()
-    from tfstyle import jobs, optimization, planning, styles
+    from tfstyle import optimization, stylebook
     from tfstyle.cli import gallery
+    from tfstyle.optimization import planning, recipes
 
-    job = jobs.prepare(arguments.image, [], chosen)
+    job = recipes.prepare(arguments.image, [], chosen)
 
     def entry(label: str) -> gallery.Entry:
         layers = label.replace("+", ",") if arguments.of != "pixels" else ""
         objective = planning.reconstruction(job.chosen.features, arguments.of, layers, job.chosen)
-        painting = [styles.Painting(photo)]
+        painting = [stylebook.Painting(photo)]
         return gallery.Entry(
             label,
             {**job.recipe, "reconstruct": arguments.of, "layers": label},
@@ -66,7 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
     gallery.complete(entries, arguments.output, first=[("original", photo.rgb)], resume=arguments.resume)
 
 
-def _figure(of: str, chosen: settings.Settings) -> list[str]:
+def _figure(of: str, chosen: config.Settings) -> list[str]:
     """Gatys 2015, figure 1: the content of each style layer by itself, the style of ever more of them."""
     from tfstyle import features
 

@@ -75,7 +75,7 @@ class Session:
         """Goes back to a checkpoint.
 
         Args:
-            state: from `resumption.Interrupted.state`; None to stay at the start.
+            state: from `checkpoints.Interrupted.state`; None to stay at the start.
 
         Raises:
             InputError: the checkpoint is not a whole one.

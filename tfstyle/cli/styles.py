@@ -15,13 +15,13 @@ def run(arguments: argparse.Namespace) -> None:
     del arguments
     from rich import console, table
 
-    from tfstyle import shipped, stylizer
+    from tfstyle import stylebook, stylizer
 
     trained = stylizer.trained()
     picture = table.Column("trained network's picture", overflow="fold")  # A path is of use only if it is whole.
     name = table.Column("name", no_wrap=True)
     listing = table.Table(name, "painting", "artist", "year", picture, box=None)
-    for style in shipped.load_all().values():
+    for style in stylebook.load_all().values():
         path = trained[style.name] / "preview.jpg" if style.name in trained else ""
         listing.add_row(style.name, style.title, style.artist, style.year, str(path))
     console.Console().print(listing)

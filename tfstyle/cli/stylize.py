@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from PIL import Image
 
-import tfstyle
-from tfstyle import color, errors, files, images, stylizer
+from tfstyle import _version, errors, files, images, stylizer
 from tfstyle.cli import console, options
+from tfstyle.images import color
 
 __all__ = ["add_arguments", "run"]
 
@@ -40,7 +40,9 @@ def run(arguments: argparse.Namespace) -> None:
     failed = 0
     for number, (source, result) in enumerate(pairs, start=1):
         try:
-            _paint(source, result, paint, arguments, {"tfstyle": tfstyle.__version__, "stylize": str(source), **recipe})
+            _paint(
+                source, result, paint, arguments, {"tfstyle": _version.__version__, "stylize": str(source), **recipe}
+            )
         except errors.InputError as error:
             if len(pairs) == 1:
                 raise

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-import tfstyle
-from tfstyle import checkpoints, errors, files, images, reports, runtime, settings, shipped, stylizer
-from tfstyle.cli import console, options, resumption
+from tfstyle import _version, checkpoints, config, errors, files, images, reports, runtime, stylebook, stylizer
+from tfstyle.cli import console, options
 
 if TYPE_CHECKING:
-    from tfstyle import styles, training
+    from tfstyle import stylebook, training
 
 __all__ = ["Course", "add_arguments", "prepared", "read", "run"]
 
@@ -44,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensorboard", metavar="FOLDER", help="losses as an event file, too; view with: pip install tensorboard"
     )
-    options.add_settings(parser, kind=settings.Training)
+    options.add_settings(parser, kind=config.Training)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -56,7 +55,8 @@ def run(arguments: argparse.Namespace) -> None:
     """
     chosen, interrupted = read(arguments)
     runtime.import_tensorflow()
-    from tfstyle import export, training
+    from tfstyle import training
+    from tfstyle.transform import export
 
     del export  # Loaded now: hours later, when it is needed, an updated one would not fit what is running.
     if course := prepared(arguments, chosen, interrupted, training.Training):
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
             course.finish()
 
 
-def read(arguments: argparse.Namespace) -> tuple[settings.Training, resumption.Interrupted]:
+def read(arguments: argparse.Namespace) -> tuple[config.Training, checkpoints.Interrupted]:
     """What can be told of the arguments before seconds are spent on libraries.
 
     Returns:
@@ -74,16 +74,16 @@ def read(arguments: argparse.Namespace) -> tuple[settings.Training, resumption.I
     Raises:
         InputError: unusable input.
     """
-    chosen = options.read_settings(arguments, settings.Training)
+    chosen = options.read_settings(arguments, config.Training)
     if arguments.sample_every < 1:
         raise errors.InputError(f"sample-every is {arguments.sample_every}: use 1 or more steps")
-    return chosen, resumption.Interrupted(_checkpoint(_folder(arguments)), resume=arguments.resume)
+    return chosen, checkpoints.Interrupted(_checkpoint(_folder(arguments)), resume=arguments.resume)
 
 
 def prepared(
     arguments: argparse.Namespace,
-    chosen: settings.Training,
-    interrupted: resumption.Interrupted,
+    chosen: config.Training,
+    interrupted: checkpoints.Interrupted,
     kind: type["training.Training"],
 ) -> "Course | None":
     """Opens what the arguments name.
@@ -100,17 +100,18 @@ def prepared(
     Raises:
         InputError: unusable input.
     """
-    from tfstyle import data, styles, training
+    from tfstyle import stylebook, training
+    from tfstyle.training import data
 
     folder = _folder(arguments)
-    style, photos = styles.load(arguments.painting), data.open_photos(arguments.data, but=folder)
+    style, photos = stylebook.load(arguments.painting), data.open_photos(arguments.data, but=folder)
     beginning = stylizer.find(arguments.begin_with) / stylizer.WEIGHTS if arguments.begin_with else None
     _make(folder)
     recipe = {
         "train": arguments.name,
         "beginning": files.digest(beginning) if beginning else None,
         "data": [_data_name(arguments.data), len(photos)],
-        "painting": styles.digest(arguments.painting),
+        "painting": stylebook.digest(arguments.painting),
         "settings": dataclasses.asdict(chosen),
         "last network": training.last_network(chosen, style),
     }
@@ -158,13 +159,13 @@ def _make(folder: pathlib.Path) -> None:
     files.check_folder(folder / "training" / "losses.csv")
 
 
-def _statistics(style: "styles.Style", title: str, digest: str) -> bytes:
+def _statistics(style: "stylebook.Style", title: str, digest: str) -> bytes:
     """A file by which tfstyle optimize and evaluate know the style without the painting."""
-    from tfstyle import styles
+    from tfstyle import stylebook
 
-    if isinstance(style, styles.Painting):
+    if isinstance(style, stylebook.Painting):
         about = {"title": title, "artist": "", "year": "", "sha256": digest}
-        return shipped.pack(styles.statistics(style), about)
+        return stylebook.pack(stylebook.statistics(style), about)
     return style.packed()
 
 
@@ -181,7 +182,7 @@ def _sample_photos() -> list[np.ndarray]:
     return [images.resize(photo, *images.fit_size(*photo.size, _SAMPLE_SIZE)).rgb for photo in photos]
 
 
-def _preview(folder: pathlib.Path, style: Any, chosen: settings.Training) -> None:
+def _preview(folder: pathlib.Path, style: Any, chosen: config.Training) -> None:
     """The slow path's picture with the same loss: about what the network will come near to."""
     from tfstyle import optimization
 
@@ -296,13 +297,13 @@ class Course:
 
     def finish(self) -> None:
         """Writes the trained style."""
-        from tfstyle import export
+        from tfstyle.transform import export
 
-        card = {**self._recipe, "seconds": round(self._run.seconds), "tfstyle": tfstyle.__version__}
+        card = {**self._recipe, "seconds": round(self._run.seconds), "tfstyle": _version.__version__}
         card |= {"accelerator": self._run.accelerator} if self._run.accelerator else {}
         self._diary.write()
         self._diary.sample(self._run.step, self._run.paint)
-        files.atomic_write(self._folder / shipped.STATISTICS, self._statistics())
+        files.atomic_write(self._folder / stylebook.STATISTICS, self._statistics())
         export.write(self._run.network, self._folder)
         self._run.network.save_weights(self._folder / stylizer.WEIGHTS)
         files.atomic_write(self._folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 import numpy as np
 
-import tfstyle
-from tfstyle import checkpoints, clips, color, errors, files, films, images, motion, stylizer
-from tfstyle.cli import console, options, resumption
+from tfstyle import _version, checkpoints, errors, files, images, stylizer
+from tfstyle.cli import console, options
+from tfstyle.images import color
+from tfstyle.video import flicker, reader, writer
 
 __all__ = ["add_arguments", "ahead", "run"]
 
@@ -70,10 +71,10 @@ def run(arguments: argparse.Namespace) -> None:
         KeyboardInterrupt: the user stopped it; what is painted can be seen, and gone on with.
     """
     _check(arguments)
-    clip = clips.open_clip(arguments.film)
+    clip = reader.open_clip(arguments.film)
     size = _size(clip, arguments)
-    film = films.open_film(arguments.output, clip, size)
-    interrupted = resumption.Interrupted(arguments.output, resume=arguments.resume)
+    film = writer.open_film(arguments.output, clip, size)
+    interrupted = checkpoints.Interrupted(arguments.output, resume=arguments.resume)
     run = _Run(arguments, clip, size, film)
     run.resume(interrupted.state(run.recipe, insist=True))
     run.complete()
@@ -134,7 +135,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise errors.InputError(f"{result} is the film itself: choose another place for the result")
 
 
-def _size(clip: clips.Clip, arguments: argparse.Namespace) -> tuple[int, int]:
+def _size(clip: reader.Clip, arguments: argparse.Namespace) -> tuple[int, int]:
     """Height and width; even where they are not the film's own, as players like it."""
     if not arguments.size:
         return clip.height, clip.width
@@ -146,10 +147,10 @@ class _Run:
     """One film from its start, or from where it was interrupted, to its end."""
 
     def __init__(
-        self, arguments: argparse.Namespace, clip: clips.Clip, size: tuple[int, int], film: films.Film
+        self, arguments: argparse.Namespace, clip: reader.Clip, size: tuple[int, int], film: writer.Film
     ) -> None:
         self._arguments, self._clip, self._size, self._film = arguments, clip, size, film
-        self._steady = None if arguments.flicker else motion.Steady()
+        self._steady = None if arguments.flicker else flicker.Steady()
         self._painted = 0
         self.recipe = _recipe(arguments)
         folder, threads = stylizer.find(arguments.style), arguments.threads
@@ -189,7 +190,7 @@ class _Run:
                 self._stop()
             self._finish(time.monotonic() - begun, first)
 
-    def _frames(self) -> Iterator[clips.Frame]:
+    def _frames(self) -> Iterator[reader.Frame]:
         """Finished frames. Decoding, painting, and what follows each have their thread."""
         decoded = itertools.islice(self._clip.frames(self._size), self._painted, None)
         pairs = ahead((frame, self._paint(frame.pixels)) for frame in ahead(decoded))
@@ -235,4 +236,4 @@ def _recipe(arguments: argparse.Namespace) -> dict:
     names = ("film", "style", "strength", "keep_colors", "size", "flicker")
     film = pathlib.Path(arguments.film)
     digest = None if files.is_folder(film) else files.digest(film)
-    return {"tfstyle": tfstyle.__version__, **{name: getattr(arguments, name) for name in names}, "sha256": digest}
+    return {"tfstyle": _version.__version__, **{name: getattr(arguments, name) for name in names}, "sha256": digest}

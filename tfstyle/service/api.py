@@ -9,8 +9,7 @@ import fastapi_offline
 import prometheus_client
 from fastapi import concurrency, exceptions, responses
 
-import tfstyle
-from tfstyle import errors
+from tfstyle import _version, errors
 from tfstyle.service import core, jobs, limits, metrics, photos, schemas
 
 __all__ = ["create"]
@@ -37,7 +36,7 @@ def create(bounds: limits.Limits | None = None, state: Any = None) -> fastapi.Fa
 
     app = fastapi_offline.FastAPIOffline(  # Whose page about the routes fetches nothing from elsewhere.
         title="tfstyle",
-        version=tfstyle.__version__,
+        version=_version.__version__,
         summary="Photos painted in the style of paintings",
         lifespan=lifespan,
         redoc_url=None,

@@ -8,7 +8,7 @@ import fastapi
 import numpy as np
 from fastapi import concurrency
 
-from tfstyle import color
+from tfstyle.images import color
 from tfstyle.service import limits, painting, pictures, schemas, slow
 
 __all__ = ["Service"]

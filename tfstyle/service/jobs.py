@@ -8,7 +8,7 @@ from typing import Annotated
 import fastapi
 from fastapi import concurrency, responses
 
-from tfstyle import shipped
+from tfstyle import stylebook
 from tfstyle.service import core, limits, pictures, schemas, slow_picture
 
 __all__ = ["router"]
@@ -47,8 +47,8 @@ def _add_orders(routes: fastapi.APIRouter, service: core.Service) -> None:
         photo, own = await image.read(), await painting.read() if painting else b""
         if bool(own) == bool(style):
             raise limits.Refused(schemas.UNPROCESSABLE, "style: send a style's name or a painting, one of the two")
-        if style and style not in shipped.load_all():
-            raise limits.Refused(404, f"there is no style {style!r}: use one of {', '.join(shipped.load_all())}")
+        if style and style not in stylebook.load_all():
+            raise limits.Refused(404, f"there is no style {style!r}: use one of {', '.join(stylebook.load_all())}")
         for file in filter(None, (photo, own)) if photo else (photo,):
             await concurrency.run_in_threadpool(pictures.read, file, service.bounds, 16)
         wishes = {"strength": strength, "size": size}

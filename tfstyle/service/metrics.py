@@ -8,7 +8,7 @@ import fastapi
 import prometheus_client
 from fastapi import responses
 
-import tfstyle
+from tfstyle import _version
 from tfstyle.service import core, slow_picture
 
 __all__ = ["Measured", "router"]
@@ -75,6 +75,6 @@ def router(service: core.Service, registry: prometheus_client.CollectorRegistry)
     @routes.get("/healthz", summary="Whether it is alive")
     async def healthz() -> dict[str, str]:
         """Whether the service is alive."""
-        return {"status": "ok", "version": tfstyle.__version__}
+        return {"status": "ok", "version": _version.__version__}
 
     return routes

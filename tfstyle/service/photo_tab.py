@@ -7,7 +7,8 @@ import gradio as gr
 import numpy as np
 from fastapi import concurrency
 
-from tfstyle import color, images
+from tfstyle import images
+from tfstyle.images import color
 from tfstyle.service import core, widgets
 
 __all__ = ["fill"]

@@ -6,7 +6,7 @@ import time
 import fastapi
 from fastapi import responses
 
-from tfstyle import shipped, stylizer
+from tfstyle import stylebook, stylizer
 from tfstyle.service import core, schemas
 
 __all__ = ["router"]
@@ -28,7 +28,7 @@ def router(service: core.Service) -> fastapi.APIRouter:
     @routes.get("/styles", summary="The styles")
     async def styles() -> list[dict[str, str]]:
         """Paintings with a trained network."""
-        stored = shipped.load_all()
+        stored = stylebook.load_all()
         return [
             {name: getattr(stored[style], name) for name in ("name", "title", "artist", "year")}
             for style in stylizer.trained()

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tfstyle import decoding, errors, images
+from tfstyle import errors, images
+from tfstyle.images import decoding
 from tfstyle.service import limits
 
 __all__ = ["KINDS", "encoded", "read"]

@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
-from tfstyle import errors, files, runtime, settings
+from tfstyle import config, errors, files, runtime
 from tfstyle.service import limits, slow_picture
 
 __all__ = ["Slow"]
@@ -66,7 +66,7 @@ class Slow:
             Refused: too many are waiting, or the disk is full.
             InputError: a setting outside its range.
         """
-        chosen = settings.Settings(**{"size": min(512, self._bounds.slow_side), **wishes})
+        chosen = config.Settings(**{"size": min(512, self._bounds.slow_side), **wishes})
         if (chosen.size or 0) > self._bounds.slow_side:
             raise limits.Refused(413, f"size is {chosen.size}: use {self._bounds.slow_side} or less")
         with self._lock:

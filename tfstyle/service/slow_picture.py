@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any
 
-from tfstyle import checkpoints, files, images, settings
+from tfstyle import checkpoints, config, files, images
 
 __all__ = ["ENDED", "SlowPicture", "Status"]
 
@@ -94,14 +94,14 @@ class SlowPicture:
 
     def paint(self) -> None:
         """Paints from the start or the last checkpoint, to the end or until it is stopped."""
-        from tfstyle import jobs  # noqa: PLC0415 - loads TensorFlow
+        from tfstyle.optimization import recipes  # noqa: PLC0415 - loads TensorFlow
 
         self.attempts += 1
         self.change(Status.RUNNING)
         request = json.loads((self.folder / "request.json").read_text())
-        chosen = settings.Settings(**request["settings"])
+        chosen = config.Settings(**request["settings"])
         style = request["style"] or str(self.folder / "painting")
-        job = jobs.prepare(str(self.folder / "photo"), [style], chosen)
+        job = recipes.prepare(str(self.folder / "photo"), [style], chosen)
         photo = job.photo()
         run = job.start(photo)
         kept = checkpoints.load(self.result)

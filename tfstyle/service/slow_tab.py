@@ -9,7 +9,7 @@ import gradio as gr
 import numpy as np
 from fastapi import concurrency
 
-from tfstyle import images, shipped
+from tfstyle import images, stylebook
 from tfstyle.service import core, pictures, slow_picture, widgets
 
 __all__ = ["fill"]
@@ -77,7 +77,7 @@ def fill(service: core.Service) -> None:
 
 def _titles() -> list[tuple[str, str]]:
     titles: dict[str, str] = {}
-    for style in shipped.load_all().values():  # The slow path needs no network: each painting once.
+    for style in stylebook.load_all().values():  # The slow path needs no network: each painting once.
         titles.setdefault(f"{style.title} ({style.artist})", style.name)
     return list(titles.items())
 

@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from tfstyle import errors, images, shipped, stylizer
+from tfstyle import errors, images, stylebook, stylizer
 
 __all__ = ["chooser", "small", "strip", "told"]
 
@@ -22,7 +22,7 @@ def strip(more: str = "") -> tuple[list[str], Any]:
     Returns:
         Names of the trained styles, and the gallery of their pictures, in the same order.
     """
-    trained, stored = stylizer.trained(), shipped.load_all()
+    trained, stored = stylizer.trained(), stylebook.load_all()
     labels: list[str] = []
     for name in trained:  # A painting's second network is the large one.
         title = stored[name].title

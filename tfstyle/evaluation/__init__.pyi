@@ -1,0 +1,3 @@
+from . import benchmark, engines, metrics, scoring
+
+__all__ = ["benchmark", "engines", "metrics", "scoring"]

@@ -1,0 +1,5 @@
+"""The fast path's networks, and their export to SavedModel and LiteRT."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,3 @@
+from . import export, fused, networks, upsampling
+
+__all__ = ["export", "fused", "networks", "upsampling"]

@@ -1,0 +1,3 @@
+from . import audio, flicker, reader, writer
+
+__all__ = ["audio", "flicker", "reader", "writer"]
