@@ -34,5 +34,5 @@ def stored(folder):
 
 
 def made(**changes):
-    chosen = dataclasses.asdict(dataclasses.replace(config.Training(), **changes))
+    chosen = dataclasses.asdict(dataclasses.replace(config.TrainingSettings(), **changes))
     return {"train": "scream", "beginning": "abc", "data": ["photos", 3976], "settings": chosen, "seconds": 372}

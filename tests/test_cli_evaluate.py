@@ -16,7 +16,7 @@ def style(exported, tmp_path):
     """A folder as tfstyle train leaves it."""
     folder = tmp_path / "style"
     shutil.copytree(exported[1], folder)
-    chosen = config.Training(network=exported[0].name, style_size=256)
+    chosen = config.TrainingSettings(network=exported[0].name, style_size=256)
     (folder / "card.json").write_text(json.dumps({"settings": dataclasses.asdict(chosen)}))
     (folder / stylebook.STATISTICS).write_bytes(stylebook.load_all()["scream"].packed())
     return folder

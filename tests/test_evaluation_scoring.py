@@ -12,7 +12,7 @@ from tfstyle.optimization import minimizers, problem
 
 @pytest.fixture(scope="module")
 def target():
-    chosen = config.Training(style_layers="conv1_1,conv2_1", content_layers="conv4_2", style_size=256)
+    chosen = config.TrainingSettings(style_layers="conv1_1,conv2_1", content_layers="conv4_2", style_size=256)
     return training.target_for(chosen, stylebook.load_all()["scream"], "compact", "float32")
 
 

@@ -111,7 +111,9 @@ def train(folder, tiny_networks):
     for seed, name in enumerate(names):
         images.save_image(name, runs.painting(70, 90, seed=seed))
     loss = {"content_layers": "conv2_2", "style_layers": ",".join(STYLE_LAYERS)}
-    chosen = config.Training(steps=3, batch=2, crop=64, style_size=64, finish=0, precision="float32", seed=5, **loss)
+    chosen = config.TrainingSettings(
+        steps=3, batch=2, crop=64, style_size=64, finish=0, precision="float32", seed=5, **loss
+    )
 
     def training(names=names, *, resume=False, until=2):
         keras.utils.set_random_seed(99)  # What a new process would have is anything.

@@ -28,5 +28,5 @@ def test_recipe_is_what_the_shipped_network_was_made_by(name):
     made = [stage["settings"] for stage in (*card.get("stages", []), card)]
     for stage, settled in zip(recipes.STYLES[name].stages, made, strict=True):
         words = ["tfstyle", "train", name, "--name", name, "--data", "photos", *stage.split()]
-        asked = dataclasses.asdict(options.read_settings(main._parse(words), config.Training))
+        asked = dataclasses.asdict(options.read_settings(main._parse(words), config.TrainingSettings))
         assert settled == {key: asked[key] for key in settled}

@@ -28,7 +28,7 @@ def make(photos, tiny_networks):
     def training_(**changes):
         defaults = {"steps": 3, "batch": 2, "crop": 64, "style_size": 64, "precision": "float32", "seed": 5}
         layers = {"content_layers": "conv2_2", "style_layers": "conv1_1,conv2_1"}
-        chosen = config.Training(**{**defaults, **layers, **changes})
+        chosen = config.TrainingSettings(**{**defaults, **layers, **changes})
         return training.Training(chosen, stylebook.Painting(runs.painting(70, 90)), photos)
 
     return training_
@@ -305,11 +305,13 @@ class TestSettings:
     )
     def test_out_of_range(self, name, value):
         with pytest.raises(errors.InputError) as caught:
-            config.Training(**{name: value})
+            config.TrainingSettings(**{name: value})
         assert "\n" not in str(caught.value)
 
     def test_the_slow_paths_settings_have_the_same_loss(self):
-        chosen = config.Training(strength=0.8, variation_weight=2, style_layers="conv1_1", content_layers="conv2_2")
+        chosen = config.TrainingSettings(
+            strength=0.8, variation_weight=2, style_layers="conv1_1", content_layers="conv2_2"
+        )
         slow = chosen.loss("vgg19")
         assert (slow.features, slow.strength, slow.variation_weight) == ("vgg19", 0.8, 2)
         assert (slow.style_layers, slow.content_layers) == ("conv1_1", "conv2_2")

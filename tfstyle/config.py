@@ -6,7 +6,7 @@ from typing import Any
 
 from tfstyle import errors
 
-__all__ = ["Settings", "Training", "layer_weights", "option"]
+__all__ = ["Settings", "TrainingSettings", "layer_weights", "option"]
 
 _LARGEST_SEED = 2**63 - 1  # TensorFlow's stateless generators take int64.
 
@@ -103,7 +103,7 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Training:
+class TrainingSettings:
     """Everything that decides what a transformation network learns, besides painting and photos.
 
     Attributes are described by their help texts.

@@ -105,7 +105,7 @@ class Accelerated(training.Training):
 
     REPORT_EVERY = 200
 
-    def __init__(self, chosen: config.Training, style: stylebook.Style, photos: data.Photos) -> None:
+    def __init__(self, chosen: config.TrainingSettings, style: stylebook.Style, photos: data.Photos) -> None:
         super().__init__(chosen, style, photos)
         self._resident, self.unusable = resident(photos, chosen.crop)
         self.accelerator = jax.devices()[0].device_kind

@@ -72,7 +72,9 @@ def extract(file: pathlib.Path, place: int, count: int, result: pathlib.Path) ->
     one.save_weights(result)
 
 
-def train(names: Sequence[str], chosen: config.Training, photos: data.Photos, until: int, *, resume: bool) -> None:
+def train(
+    names: Sequence[str], chosen: config.TrainingSettings, photos: data.Photos, until: int, *, resume: bool
+) -> None:
     """Trains, with a checkpoint every minute, and writes `FILE`.
 
     Args:
@@ -108,7 +110,7 @@ def main() -> None:
     parser.add_argument("--until", type=int, default=2400, help="the step to end at")
     parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
     arguments = parser.parse_args()
-    chosen = config.Training(steps=arguments.steps, batch=len(recipes.PAINTINGS), finish=0)
+    chosen = config.TrainingSettings(steps=arguments.steps, batch=len(recipes.PAINTINGS), finish=0)
     train(recipes.PAINTINGS, chosen, data.open_photos(arguments.data), arguments.until, resume=arguments.resume)
 
 

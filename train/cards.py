@@ -72,7 +72,7 @@ def _stage(made: Mapping[str, Any]) -> str:
     last = made.get("last network", "vgg19")  # Cards without it are of trainings with both networks at hand.
     finish = f", the last {chosen['finish']:.0%} through {last}" if last != chosen["features"] else ""
     cores = "one processor core" if chosen["threads"] == 1 else "two processor cores"
-    batch = f"{chosen['batch']} x " if chosen["batch"] != config.Training.batch else ""
+    batch = f"{chosen['batch']} x " if chosen["batch"] != config.TrainingSettings.batch else ""
     return (
         f"{chosen['steps']} of {batch}{chosen['crop']}-pixel crops through {chosen['features']}{finish} "
         f"({_time(made['seconds'])} on {made.get('accelerator', cores)})"

@@ -114,9 +114,9 @@ def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray
     return {path.name: photo for path, photo in photos.items()}
 
 
-def _settings(folder: pathlib.Path) -> config.Training:
+def _settings(folder: pathlib.Path) -> config.TrainingSettings:
     try:
-        return config.Training(**json.loads((folder / "card.json").read_text())["settings"])
+        return config.TrainingSettings(**json.loads((folder / "card.json").read_text())["settings"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise errors.InputError(f"{folder}: its card.json is missing or damaged: train the style again") from error
 

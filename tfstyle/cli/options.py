@@ -65,7 +65,7 @@ def add_settings(parser: argparse.ArgumentParser, left_out: tuple[str, ...] = ()
     Args:
         parser: of a subcommand.
         left_out: fields that this subcommand does not offer.
-        kind: `config.Settings` or `config.Training`.
+        kind: `config.Settings` or `config.TrainingSettings`.
     """
     group = parser.add_argument_group("settings")
     types = typing.get_type_hints(kind)

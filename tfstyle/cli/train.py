@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tensorboard", metavar="FOLDER", help="losses as an event file, too; view with: pip install tensorboard"
     )
-    options.add_settings(parser, kind=config.Training)
+    options.add_settings(parser, kind=config.TrainingSettings)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
             course.finish()
 
 
-def read(arguments: argparse.Namespace) -> tuple[config.Training, checkpoints.Interrupted]:
+def read(arguments: argparse.Namespace) -> tuple[config.TrainingSettings, checkpoints.Interrupted]:
     """What can be told of the arguments before seconds are spent on libraries.
 
     Returns:
@@ -74,7 +74,7 @@ def read(arguments: argparse.Namespace) -> tuple[config.Training, checkpoints.In
     Raises:
         InputError: unusable input.
     """
-    chosen = options.read_settings(arguments, config.Training)
+    chosen = options.read_settings(arguments, config.TrainingSettings)
     if arguments.sample_every < 1:
         raise errors.InputError(f"sample-every is {arguments.sample_every}: use 1 or more steps")
     return chosen, checkpoints.Interrupted(_checkpoint(_folder(arguments)), resume=arguments.resume)
@@ -82,7 +82,7 @@ def read(arguments: argparse.Namespace) -> tuple[config.Training, checkpoints.In
 
 def prepared(
     arguments: argparse.Namespace,
-    chosen: config.Training,
+    chosen: config.TrainingSettings,
     interrupted: checkpoints.Interrupted,
     kind: type["training.Training"],
 ) -> "Course | None":
@@ -182,7 +182,7 @@ def _sample_photos() -> list[np.ndarray]:
     return [images.resize(photo, *images.fit_size(*photo.size, _SAMPLE_SIZE)).rgb for photo in photos]
 
 
-def _preview(folder: pathlib.Path, style: Any, chosen: config.Training) -> None:
+def _preview(folder: pathlib.Path, style: Any, chosen: config.TrainingSettings) -> None:
     """The slow path's picture with the same loss: about what the network will come near to."""
     from tfstyle import optimization
 

@@ -47,13 +47,13 @@ class Progress:
         return f"loss {self.losses['loss']:.4g} ({parts})"
 
 
-def last_network(chosen: config.Training, style: stylebook.Style) -> str:
+def last_network(chosen: config.TrainingSettings, style: stylebook.Style) -> str:
     """What the loss looks through at the end: vgg19 if the settings ask for it, the style and its weights allow it."""
     asked = round(chosen.finish * chosen.steps) and "vgg19" in style.networks
     return "vgg19" if asked and weights.find("vgg19") else chosen.features
 
 
-def target_for(chosen: config.Training, style: stylebook.Style, network: str, precision: str) -> trainer.Target:
+def target_for(chosen: config.TrainingSettings, style: stylebook.Style, network: str, precision: str) -> trainer.Target:
     """What a training's loss compares to.
 
     Args:
@@ -96,7 +96,7 @@ class Training:
 
     def __init__(
         self,
-        chosen: config.Training,
+        chosen: config.TrainingSettings,
         style: stylebook.Style,
         photos: data.Photos,
         norm: type[layers.InstanceNorm] = layers.InstanceNorm,
