@@ -16,7 +16,7 @@ class Recipe:
     """How a network is trained.
 
     Attributes:
-        stages: options of ``tfstyle train``, in place of `config.TrainingSettings`'s defaults; each stage begins with the
+        stages: options of ``tfstyle train``; what is left out keeps its default. Each stage begins with the
             network of the one before.
         painting: a stored style; its own name if empty.
         beginning: `COMMON`, another shipped style, or empty for random weights.
