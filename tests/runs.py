@@ -68,10 +68,10 @@ def shaken(network: "keras.Model", seed: int = 0) -> "keras.Model":
     return network
 
 
-def small_body(blocks: "networks.Blocks", tensor: "keras.KerasTensor") -> "keras.KerasTensor":
-    """In place of a network of `networks.NETWORKS`: one block of most kinds, traced in a moment."""
-    tensor = blocks.normed(blocks.conv(tensor, 8, 5, stride=2))
-    tensor = blocks.normed(blocks.conv(tensor, 16, 3, stride=2))
-    tensor = blocks.residual(tensor, blocks.normed(blocks.conv(blocks.depthwise(tensor), 16, 1), rectify=False))
-    tensor = blocks.normed(blocks.conv(blocks.interpolated(tensor), 8, 3))
-    return blocks.colours(blocks.interpolated(tensor), 3)
+def small_body(builder: "networks.Builder", tensor: "keras.KerasTensor") -> "keras.KerasTensor":
+    """A replacement for a network in `networks.NETWORKS`: one layer of most kinds, traced quickly."""
+    tensor = builder.norm(builder.conv(tensor, 8, 5, stride=2))
+    tensor = builder.norm(builder.conv(tensor, 16, 3, stride=2))
+    tensor = builder.add(tensor, builder.norm(builder.conv(builder.depthwise_conv(tensor), 16, 1), relu=False))
+    tensor = builder.norm(builder.conv(builder.upsample(tensor), 8, 3))
+    return builder.to_rgb(builder.upsample(tensor), 3)

@@ -41,7 +41,7 @@ ORDER = [
 # Modules that load Keras or TensorFlow when imported; all others are imported in a moment.
 HEAVY = {"losses", "layers", "features", "perceptual", "stylebook.painting"}
 HEAVY |= {f"optimization.{name}" for name in ("minimizers", "planning", "problem", "recipes", "run")}
-HEAVY |= {f"transform.{name}" for name in ("export", "fused", "networks", "upsampling")}
+HEAVY |= {f"transform.{name}" for name in ("export", "inference_layers", "networks", "upsampling")}
 HEAVY |= {f"training.{name}" for name in ("data", "loop", "muon", "trainer")}
 HEAVY |= {"evaluation.scoring"}
 # Backend-neutral: training runs on whatever backend Keras has.

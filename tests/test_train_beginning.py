@@ -81,7 +81,7 @@ class TestSeveral:
 
 
 def test_what_is_taken_out_paints_like_the_joint_network(file, tmp_path):
-    joint = runs.shaken(networks.build("realtime", kit=networks.Kit(beginning.norm_for(3))))
+    joint = runs.shaken(networks.build("realtime", layer_classes=networks.LayerClasses(beginning.norm_for(3))))
     joint.save_weights(file)
     photo = runs.photo(32, 40).rgb
     painted = joint(np.stack([photo] * 3)).numpy()
@@ -154,7 +154,7 @@ class TestTrain:
         assert [line.split()[0] for line in said] == ["1/3", "2/3", "saved"]
         assert weights_of(file) == resumed
 
-        joint = networks.build("realtime", kit=networks.Kit(beginning.norm_for(2)))
+        joint = networks.build("realtime", layer_classes=networks.LayerClasses(beginning.norm_for(2)))
         joint.load_weights(file)
         scales = [weight for weight in joint.weights if weight.name == "gamma"]
         assert all(np.abs(scale[0] - scale[1]).max() > 0 for scale in scales)  # Each has learned its own.

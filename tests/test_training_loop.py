@@ -186,7 +186,7 @@ class TestBeginning:
         elif kind == "johnson":
             networks.build("johnson").save_weights(file)
         elif kind == "wider":
-            tiny_networks.setitem(networks.NETWORKS, "realtime", lambda blocks, tensor: blocks.colours(tensor, 9))
+            tiny_networks.setitem(networks.NETWORKS, "realtime", lambda builder, tensor: builder.to_rgb(tensor, 9))
             networks.build("realtime").save_weights(file)
         elif kind != "missing":
             file.write_bytes({"empty": b"", "no weights": b"weights", "cut short": whole[: len(whole) // 2]}[kind])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import runs
 
-from tfstyle import errors, layers
+from tfstyle import errors, layers, stylebook, stylizer
 from tfstyle.transform import networks
 
 
@@ -112,7 +112,7 @@ def test_another_norm_takes_the_same_place():
     class Other(layers.InstanceNorm):
         pass
 
-    built = networks.build("realtime", kit=networks.Kit(norm=Other))
+    built = networks.build("realtime", layer_classes=networks.LayerClasses(norm=Other))
     kinds = {type(layer) for layer in built.layers if isinstance(layer, layers.InstanceNorm)}
     assert kinds == {Other}
 
@@ -129,3 +129,15 @@ def test_weights_are_drawn_from_keras_seed():
 def test_unknown_network():
     with pytest.raises(errors.InputError, match="unknown network 'vgg19': choose one of realtime, johnson"):
         networks.build("vgg19")
+
+
+@pytest.mark.parametrize("name", ["starry_night", "scream_johnson"])
+def test_shipped_weights_load(name):
+    """The stored weights fit the architecture, and the exported file stylizes as the network that they belong to."""
+    folder = stylebook.models() / name
+    network = networks.build("johnson" if name.endswith("johnson") else "realtime")
+    network.load_weights(folder / stylizer.WEIGHTS)
+    image = noise(64, 64)
+    exported = stylizer.Stylizer(folder, engine="litert")(image[0].astype(np.uint8)).astype(np.float32)
+    stylized = network(image.astype(np.uint8).astype(np.float32)).numpy()[0]
+    assert np.percentile(np.abs(exported - stylized), 99) < 1

@@ -63,7 +63,10 @@ def extract(file: pathlib.Path, place: int, count: int, result: pathlib.Path) ->
         count: of styles.
         result: Keras' file of a plain `realtime` network.
     """
-    several, one = networks.build("realtime", kit=networks.Kit(norm_for(count))), networks.build("realtime")
+    several, one = (
+        networks.build("realtime", layer_classes=networks.LayerClasses(norm_for(count))),
+        networks.build("realtime"),
+    )
     several.load_weights(file)
     for target, source in zip(one.weights, several.weights, strict=True):
         value = ops.convert_to_numpy(source)

@@ -108,7 +108,7 @@ class Training:
         self.chosen, self._style, self._photos = chosen, style, photos
         self._precision = runtime.resolve_precision(chosen.precision)
         dtype = "mixed_bfloat16" if self._precision == "bfloat16" else "float32"
-        self.network = networks.build(chosen.network, dtype=dtype, kit=networks.Kit(norm))
+        self.network = networks.build(chosen.network, dtype=dtype, layer_classes=networks.LayerClasses(norm))
         self._looks_through, self._last = chosen.features, last_network(chosen, style)
         # Made now, so that weights that cannot serve are told of before hours of training, not after.
         self._targets = {name: self._target(name) for name in dict.fromkeys((chosen.features, self._last))}

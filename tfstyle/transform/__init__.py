@@ -1,4 +1,4 @@
-"""The fast path's networks, and their export to SavedModel and LiteRT."""
+"""Transformation networks of the fast path, and their export to SavedModel and LiteRT."""
 
 import lazy_loader
 

@@ -1,3 +1,3 @@
-from . import export, fused, networks, upsampling
+from . import export, inference_layers, networks, upsampling
 
-__all__ = ["export", "fused", "networks", "upsampling"]
+__all__ = ["export", "inference_layers", "networks", "upsampling"]

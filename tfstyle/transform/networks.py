@@ -1,9 +1,8 @@
-"""Transformation networks: a photo in, a painted picture out, one pass (Johnson, Alahi and Fei-Fei 2016).
+"""Transformation networks: they stylize a photo in one forward pass (Johnson, Alahi and Fei-Fei 2016).
 
-Every network takes float32 RGB ``[B, H, W, 3]``, 0..255, of any height and width from one pixel up, and returns the
-same shape and range. Borders are mirrored throughout. Normalisation is by instance (Ulyanov, Vedaldi and Lempitsky
-2016), upsampling by interpolation (Odena, Dumoulin and Olah 2016): strided transposed convolutions leave a
-checkerboard.
+Every network maps float32 RGB ``[B, H, W, 3]``, 0..255, of any height and width to the same shape and range. All
+borders are mirrored. Normalization is per instance (Ulyanov, Vedaldi and Lempitsky 2016). Upsampling is by
+interpolation, because strided transposed convolutions leave a checkerboard (Odena, Dumoulin and Olah 2016).
 """
 
 import dataclasses
@@ -16,28 +15,30 @@ from tfstyle import errors, layers
 from tfstyle.runtime import keras
 from tfstyle.transform import upsampling
 
-__all__ = ["Kit", "MULTIPLE", "NETWORKS", "build"]
+__all__ = ["LayerClasses", "MULTIPLE", "NETWORKS", "build"]
 
 Tensor: TypeAlias = keras.KerasTensor
-# The network's body: centred picture to logits of the painted one.
-Body: TypeAlias = Callable[["Blocks", Tensor], Tensor]
+# A network's architecture: maps the normalized photo to the stylized one, with layers from a builder.
+Architecture: TypeAlias = Callable[["Builder", Tensor], Tensor]
 
-# Grey levels. ImageNet's mean and deviation, rounded: photos come out near mean 0 and deviation 1. An integer and a
-# power of two keep them exact in bfloat16; with 60 for 64, pictures of a Composition VII differed from float32's by up
-# to 7 grey levels (99th percentile) instead of 3.
+# ImageNet's mean and standard deviation in gray levels, rounded, so that photos come out near mean 0 and deviation 1.
+# An integer and a power of two keep the result exact in bfloat16; with 60 instead of 64, pictures of one
+# Composition VII differed from float32's by up to 7 gray levels (99th percentile) instead of 3.
 _MEAN, _DEVIATION = 116.0, 64.0
-# Of pixels a side, that the networks themselves need: two convolutions of stride 2.
+# Both networks have two convolutions of stride 2, so their input's sides must be multiples of four.
 MULTIPLE = 4
+# Logits start small, so that a new network paints gray: a saturated sigmoid has no gradient.
+_FIRST_LOGITS = 0.01
 
 
 @dataclasses.dataclass(frozen=True)
-class Kit:
-    """Classes of layers for which others of the same weights may stand in.
+class LayerClasses:
+    """The layer classes a network is built from. Replacements must have the same weights.
 
     Attributes:
-        norm: normalises.
+        norm: normalizes each instance.
         interpolation: doubles height and width.
-        phases: likewise, and keeps the result as phases.
+        phases: doubles height and width, and keeps the result as phases (see `upsampling`).
     """
 
     norm: type[layers.InstanceNorm] = layers.InstanceNorm
@@ -45,162 +46,154 @@ class Kit:
     phases: type[upsampling.LinearPhases] = upsampling.LinearPhases
 
 
-class Blocks:
-    """The blocks that networks are built of, all in one number format.
+class Builder:
+    """Adds layers to a graph, all with the same dtype policy.
 
     Args:
-        dtype: ``float32`` or ``mixed_bfloat16``: a Keras dtype policy.
-        kit: classes of layers.
+        dtype: Keras dtype policy, ``float32`` or ``mixed_bfloat16``.
+        layer_classes: the classes to instantiate.
     """
 
-    def __init__(self, dtype: str, kit: Kit) -> None:
-        self._dtype, self._kit = dtype, kit
+    def __init__(self, dtype: str, layer_classes: LayerClasses) -> None:
+        self._dtype, self._classes = dtype, layer_classes
 
     def conv(self, tensor: Tensor, filters: int, size: int, stride: int = 1) -> Tensor:
-        """Mirrored border, convolution; no bias, since a normalisation follows."""
-        padded = self._padded(tensor, size)
+        """Adds a mirrored border and a convolution without bias; a normalization follows."""
+        padded = self._pad(tensor, size)
         return keras.layers.Conv2D(filters, size, stride, use_bias=False, dtype=self._dtype)(padded)
 
-    def depthwise(self, tensor: Tensor) -> Tensor:
-        """Mirrored border, a 3x3 kernel for each channel."""
-        return keras.layers.DepthwiseConv2D(3, use_bias=False, dtype=self._dtype)(self._padded(tensor, 3))
+    def depthwise_conv(self, tensor: Tensor) -> Tensor:
+        """Adds a mirrored border and a 3x3 depthwise convolution."""
+        return keras.layers.DepthwiseConv2D(3, use_bias=False, dtype=self._dtype)(self._pad(tensor, 3))
 
-    def normed(self, tensor: Tensor, *, rectify: bool = True) -> Tensor:
-        """Instance normalisation and rectifier."""
-        tensor = self._kit.norm(dtype=self._dtype)(tensor)
-        return self.rectified(tensor) if rectify else tensor
+    def norm(self, tensor: Tensor, *, relu: bool = True) -> Tensor:
+        """Adds instance normalization and, unless told otherwise, a ReLU."""
+        tensor = self._classes.norm(dtype=self._dtype)(tensor)
+        return keras.layers.ReLU(dtype=self._dtype)(tensor) if relu else tensor
 
-    def rectified(self, tensor: Tensor) -> Tensor:
-        """What is positive."""
-        return keras.layers.ReLU(dtype=self._dtype)(tensor)
+    def upsample(self, tensor: Tensor) -> Tensor:
+        """Doubles height and width by linear interpolation."""
+        return self._classes.interpolation(dtype=self._dtype)(self._pad(tensor, 3))
 
-    def interpolated(self, tensor: Tensor) -> Tensor:
-        """Twice as high and wide, by linear interpolation."""
-        return self._kit.interpolation(dtype=self._dtype)(self._padded(tensor, 3))
+    def upsample_with_border(self, tensor: Tensor) -> Tensor:
+        """Doubles height and width by linear interpolation, adds a ReLU and a border of two pixels.
 
-    def interpolated_with_border(self, tensor: Tensor) -> Tensor:
-        """Twice as high and wide, by linear interpolation, rectified; with two more pixels on each side.
-
-        The nearer one is what mirroring the large map would give, so that a 3x3 convolution needs no other border, and
-        a border of the small map is cheaper. The farther one is not: it is to be cut off after the convolution.
+        The inner border pixel equals what mirroring the large map would give, so a 3x3 convolution needs no other
+        border, and padding the small map is cheaper. The outer one does not: crop it after the convolution.
         """
-        layer = self._kit.interpolation(rectify=True, dtype=self._dtype)
+        layer = self._classes.interpolation(rectify=True, dtype=self._dtype)
         return layer(layers.EdgePadding(2, dtype=self._dtype)(tensor))
 
     def phases_with_border(self, tensor: Tensor) -> Tensor:
-        """`interpolated_with_border`, kept as phases: one more block on each side."""
-        layer = self._kit.phases(rectify=True, dtype=self._dtype)
+        """Does the same as `upsample_with_border` but keeps the result as phases, with a border of one block."""
+        layer = self._classes.phases(rectify=True, dtype=self._dtype)
         return layer(layers.EdgePadding(2, dtype=self._dtype)(tensor))
 
-    def inside(self, tensor: Tensor, border: int) -> Tensor:
-        """Without so many pixels on each side."""
+    def crop(self, tensor: Tensor, border: int) -> Tensor:
+        """Removes a border, given in pixels."""
         return keras.layers.Cropping2D(border, dtype=self._dtype)(tensor)
 
-    def residual(self, tensor: Tensor, change: Tensor) -> Tensor:
-        """The sum."""
+    def add(self, tensor: Tensor, change: Tensor) -> Tensor:
+        """Adds a residual connection."""
         return keras.layers.Add(dtype=self._dtype)([tensor, change])
 
-    def colours(self, tensor: Tensor, size: int) -> Tensor:
-        """Convolution to RGB, bounded to 0..255, float32."""
-        # A small start leaves every picture grey instead of saturated: bounded outputs have no gradient at their ends.
-        options = {"kernel_initializer": self._small(), "dtype": self._dtype}
-        return self._bounded(keras.layers.Conv2D(3, size, **options)(self._padded(tensor, size)))
+    def to_rgb(self, tensor: Tensor, size: int) -> Tensor:
+        """Convolves to RGB, 0..255, float32."""
+        initializer = keras.initializers.RandomNormal(stddev=_FIRST_LOGITS)
+        conv = keras.layers.Conv2D(3, size, kernel_initializer=initializer, dtype=self._dtype)
+        return self._sigmoid(conv(self._pad(tensor, size)))
 
-    def enlarged_colours(self, coarse: Tensor, fine: Tensor) -> Tensor:
-        """Two 3x3 convolutions to RGB at twice the maps' size; their sum, bounded to 0..255.
+    def to_upsampled_rgb(self, coarse: Tensor, fine: Tensor) -> Tensor:
+        """Convolves two maps to RGB at twice the coarse one's size and adds them; 0..255, float32.
 
         Args:
-            coarse: is interpolated to that size; from `interpolated_with_border`.
-            fine: phases of a map of that size, from `phases_with_border`.
+            coarse: ``[B, h, w, C]``, from `upsample_with_border`; it is upsampled once more.
+            fine: phases ``[B, h, w, 4 C]``, from `phases_with_border`.
         """
-        options = {"kernel_initializer": self._small(), "dtype": self._dtype}
-        coarse = self.inside(upsampling.UpsampledConv(3, **options)(coarse), 1)  # Of 12 channels, not of 64.
+        options = {"kernel_initializer": keras.initializers.RandomNormal(stddev=_FIRST_LOGITS), "dtype": self._dtype}
+        coarse = self.crop(upsampling.UpsampledConv(3, **options)(coarse), 1)  # Crops 12 channels, not 64.
         fine = upsampling.PhasesConv(3, **options)(fine)
-        return self._bounded(upsampling.Interleave(dtype=self._dtype)(self.residual(coarse, fine)))
+        return self._sigmoid(upsampling.Interleave(dtype=self._dtype)(self.add(coarse, fine)))
 
-    def without_grid(self, picture: Tensor) -> Tensor:
-        """A picture, 0..255, without what repeats every four pixels."""
+    def remove_grid(self, picture: Tensor) -> Tensor:
+        """Removes a grid of period four from a picture, 0..255."""
         return keras.layers.ReLU(255.0, dtype="float32")(upsampling.GridFilter(dtype="float32")(picture))
 
-    @staticmethod
-    def _small() -> keras.Initializer:
-        return keras.initializers.RandomNormal(stddev=0.01)
-
-    def _bounded(self, tensor: Tensor) -> Tensor:
+    def _sigmoid(self, tensor: Tensor) -> Tensor:
         logits = layers.Restrained(dtype="float32")(tensor)
-        return keras.layers.Rescaling(255.0, dtype="float32")(
-            keras.layers.Activation("sigmoid", dtype="float32")(logits)
-        )
+        bounded = keras.layers.Activation("sigmoid", dtype="float32")(logits)
+        return keras.layers.Rescaling(255.0, dtype="float32")(bounded)
 
-    def _padded(self, tensor: Tensor, size: int) -> Tensor:
+    def _pad(self, tensor: Tensor, size: int) -> Tensor:
         return layers.MirrorPadding(size // 2, dtype=self._dtype)(tensor) if size > 1 else tensor
 
 
-def _johnson(blocks: Blocks, tensor: Tensor) -> Tensor:
+def _johnson(builder: Builder, tensor: Tensor) -> Tensor:
     """Johnson 2016, supplementary table 1, 1.68 M weights.
 
-    With mirrored borders within the residual blocks as well, and interpolation in place of transposed convolutions.
-    Whatever the training, alternate rows differ by half a grey level, which a filter takes out (docs/realtime.md).
+    Departs from the paper: residual blocks have mirrored borders, interpolation replaces transposed convolutions, and
+    a filter removes the half gray level by which alternate rows differ after any training (docs/realtime.md).
     """
-    tensor = blocks.normed(blocks.conv(tensor, 32, 9))
-    tensor = blocks.normed(blocks.conv(tensor, 64, 3, stride=2))
-    tensor = blocks.normed(blocks.conv(tensor, 128, 3, stride=2))
+    tensor = builder.norm(builder.conv(tensor, 32, 9))
+    tensor = builder.norm(builder.conv(tensor, 64, 3, stride=2))
+    tensor = builder.norm(builder.conv(tensor, 128, 3, stride=2))
     for _ in range(5):
-        change = blocks.normed(blocks.conv(tensor, 128, 3))
-        tensor = blocks.residual(tensor, blocks.normed(blocks.conv(change, 128, 3), rectify=False))
+        change = builder.norm(builder.conv(tensor, 128, 3))
+        tensor = builder.add(tensor, builder.norm(builder.conv(change, 128, 3), relu=False))
     for filters in (64, 32):
-        tensor = blocks.normed(blocks.conv(blocks.interpolated(tensor), filters, 3))
-    return blocks.without_grid(blocks.colours(tensor, 9))
+        tensor = builder.norm(builder.conv(builder.upsample(tensor), filters, 3))
+    return builder.remove_grid(builder.to_rgb(tensor, 9))
 
 
-def _realtime(blocks: Blocks, tensor: Tensor) -> Tensor:
-    """Ours: depthwise and pointwise convolutions at a quarter of the resolution, a cheap way back up.
+def _realtime(builder: Builder, tensor: Tensor) -> Tensor:
+    """Our own network: depthwise separable residual blocks at a quarter of the resolution and a cheap decoder.
 
-    On the way up, a rectifier follows interpolation at once. Wherever a convolution stands between the two, its
-    differences are larger between some pixels of a block than between others, the rectifier makes a difference of
-    brightness of that, and the picture has a grid. Few channels are rectified at full resolution, too, without which
-    there is no fine detail; what grid they bring is trained away (docs/realtime.md has the measurements).
+    In the decoder, a ReLU follows interpolation directly. A convolution between the two would see larger differences
+    at some pixels of a block than at others, and the ReLU would turn those into a grid of brightness. A few channels
+    are also rectified at full resolution, because there is no fine detail without them; training removes the grid
+    that they add (measurements: docs/realtime.md).
     """
-    tensor = blocks.normed(blocks.conv(tensor, 16, 5, stride=2))
-    tensor = blocks.normed(blocks.conv(tensor, 64, 3, stride=2))
+    tensor = builder.norm(builder.conv(tensor, 16, 5, stride=2))
+    tensor = builder.norm(builder.conv(tensor, 64, 3, stride=2))
     for _ in range(5):
-        change = blocks.normed(blocks.conv(blocks.depthwise(tensor), 64, 1))
-        change = blocks.normed(blocks.conv(blocks.depthwise(change), 64, 1), rectify=False)
-        tensor = blocks.residual(tensor, change)
-    tensor = blocks.normed(blocks.conv(tensor, 64, 3), rectify=False)
-    half = blocks.interpolated_with_border(tensor)
-    few = blocks.normed(blocks.inside(blocks.conv(half, 16, 1), 2), rectify=False)
-    return blocks.enlarged_colours(half, blocks.phases_with_border(few))
+        change = builder.norm(builder.conv(builder.depthwise_conv(tensor), 64, 1))
+        change = builder.norm(builder.conv(builder.depthwise_conv(change), 64, 1), relu=False)
+        tensor = builder.add(tensor, change)
+    tensor = builder.norm(builder.conv(tensor, 64, 3), relu=False)
+    half = builder.upsample_with_border(tensor)
+    narrow = builder.norm(builder.crop(builder.conv(half, 16, 1), 2), relu=False)
+    return builder.to_upsampled_rgb(half, builder.phases_with_border(narrow))
 
 
-NETWORKS: dict[str, Body] = {"realtime": _realtime, "johnson": _johnson}
+NETWORKS: dict[str, Architecture] = {"realtime": _realtime, "johnson": _johnson}
 
 
 def build(
     network: str,
     *,
     dtype: str = "float32",
-    kit: Kit = Kit(),
+    layer_classes: LayerClasses = LayerClasses(),
     any_size: bool = True,
 ) -> keras.Model:
     """Builds a transformation network with random weights.
 
     Args:
-        network: a name of `NETWORKS`.
-        dtype: Keras dtype policy, ``float32`` or ``mixed_bfloat16``; the result is float32 either way.
-        kit: classes of layers, for others of the same weights.
-        any_size: False leaves out what makes odd sizes possible: sides must be multiples of `MULTIPLE`.
+        network: a name from `NETWORKS`.
+        dtype: Keras dtype policy, ``float32`` or ``mixed_bfloat16``; the output is float32 either way.
+        layer_classes: replacements for some layer classes, with the same weights.
+        any_size: whether the network accepts any height and width; otherwise both must be multiples of `MULTIPLE`.
 
     Returns:
         A model from ``[B, H, W, 3]``, 0..255, to the same shape and range.
 
     Raises:
-        InputError: an unknown network.
+        InputError: the network is unknown.
     """
     if network not in NETWORKS:
         raise errors.InputError(f"unknown network {network!r}: choose one of {', '.join(NETWORKS)}")
     image = keras.Input((None, None, 3), name="image")
     padded = layers.PadToMultiple(MULTIPLE, dtype="float32")(image) if any_size else image
-    painted = NETWORKS[network](Blocks(dtype, kit), (padded - _MEAN) / np.float32(_DEVIATION))
-    outputs = layers.Crop(dtype="float32")(painted, image) if any_size else painted
+    normalized = (padded - _MEAN) / np.float32(_DEVIATION)
+    stylized = NETWORKS[network](Builder(dtype, layer_classes), normalized)
+    outputs = layers.Crop(dtype="float32")(stylized, image) if any_size else stylized
     return keras.Model(image, outputs, name=network)

@@ -8,14 +8,14 @@ import pytest
 import tensorflow as tf
 
 from tfstyle import layers
-from tfstyle.transform import fused, networks, upsampling
+from tfstyle.transform import inference_layers, networks, upsampling
 
 
 class TestFusedNorm:
     @pytest.mark.parametrize("shape", [(1, 1, 1, 3), (1, 5, 7, 4), (1, 40, 33, 2)])
     def test_is_instance_normalisation(self, shape):
         image = np.random.default_rng(0).uniform(-3, 9, shape).astype(np.float32)
-        quick, plain = fused.FusedNorm(), layers.InstanceNorm()
+        quick, plain = inference_layers.FusedNorm(), layers.InstanceNorm()
         weights = [np.linspace(0.5, 2, shape[-1]), np.linspace(-1, 1, shape[-1])]
         for layer in (quick, plain):
             layer.build(shape)
@@ -27,7 +27,10 @@ class TestFusedNorm:
 @pytest.mark.parametrize("rectify", [False, True])
 @pytest.mark.parametrize(
     ("quick", "plain"),
-    [(fused.FusedPhases, upsampling.LinearPhases), (fused.FusedUpsampling, upsampling.LinearUpsampling)],
+    [
+        (inference_layers.FusedPhases, upsampling.LinearPhases),
+        (inference_layers.FusedUpsampling, upsampling.LinearUpsampling),
+    ],
 )
 def test_interpolates_to_the_bit(shape, rectify, quick, plain):
     padded = np.pad(maps.random(*shape), ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
@@ -40,7 +43,7 @@ def test_interpolates_to_the_bit(shape, rectify, quick, plain):
 def test_convolution_and_rectifier_become_one():
     """What makes it quick: no rectifier is left by itself in the graph that TensorFlow runs."""
     assert "Relu" in operations(upsampling.LinearPhases(rectify=True))
-    assert "Relu" not in operations(fused.FusedPhases(rectify=True))
+    assert "Relu" not in operations(inference_layers.FusedPhases(rectify=True))
 
 
 def operations(layer):
@@ -54,7 +57,7 @@ def operations(layer):
 
 def test_a_network_of_it_paints_the_same():
     network = networks.build("realtime")
-    quick = networks.build("realtime", kit=fused.KIT)
+    quick = networks.build("realtime", layer_classes=inference_layers.LAYER_CLASSES)
     quick.set_weights(network.get_weights())
     image = 127.5 + 40 * maps.random(1, 64, 48, 3)
     np.testing.assert_allclose(quick(image), network(image), atol=0.5)
