@@ -127,7 +127,8 @@ def test_nobody_imports_the_entry_point():
 @pytest.mark.parametrize("name", MODULES)
 def test_modules_are_imported_as_modules(name):
     """`losses.gram_matrix`, not `from tfstyle.losses import gram_matrix`."""
-    packages = {"tfstyle", *(f"tfstyle.{path.parent.name}" for path in PACKAGE.glob("*/__init__.py"))}
+    inits = PACKAGE.rglob("__init__.py")
+    packages = {".".join(("tfstyle", *path.parent.relative_to(PACKAGE).parts)) for path in inits}
     sources = {node.module for node in ast.walk(MODULES[name]) if isinstance(node, ast.ImportFrom) and not node.level}
     assert {source for source in sources if source and source.startswith("tfstyle")} <= packages | {"tfstyle.runtime"}
     assert not any(node.level for node in ast.walk(MODULES[name]) if isinstance(node, ast.ImportFrom))

@@ -143,10 +143,10 @@ def test_nothing_that_the_openapi_allows_is_an_error_of_the_servers_own(monkeypa
     import hypothesis
     import schemathesis
 
-    from tfstyle.service import api, limits
+    from tfstyle import service
 
     monkeypatch.delenv("TFSTYLE_VGG19_WEIGHTS", raising=False)
-    app = api.create(limits.Limits(slow=1, slow_side=64))
+    app = service.create(service.Limits(slow=1, slow_side=64))
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     counted = 0
     for result in schema.get_all_operations():
@@ -167,5 +167,5 @@ def test_nothing_that_the_openapi_allows_is_an_error_of_the_servers_own(monkeypa
         ask()
         counted += 1
     assert counted >= 8
-    app.state.service.slow.close()
-    app.state.service.painting.close()
+    app.state.service.jobs.close()
+    app.state.service.paintings.close()

@@ -19,7 +19,7 @@ from PIL import Image
 
 from tfstyle import errors, files, stylizer
 from tfstyle.optimization import planning
-from tfstyle.service import api, guard, jobs, limits, painting, slow, slow_picture
+from tfstyle.service import app, guard, job_queue, job_routes, limits, optimize_job, painting_queue
 
 STYLE = "starry_night"
 
@@ -47,13 +47,13 @@ def make():
     clients = []
 
     def start(state=None, **bounds):
-        app = api.create(limits.Limits(**{"slow": 1, "slow_side": 256, **bounds}), state)
+        application = app.create(limits.Limits(**{"slow": 1, "slow_side": 256, **bounds}), state)
         client = testclient.TestClient(
-            guard.Guard(app, upload=bounds.get("upload", 10**6)), base_url="http://localhost"
+            guard.Guard(application, upload=bounds.get("upload", 10**6)), base_url="http://localhost"
         )
         client.__enter__()
         clients.append(client)
-        client.service = app.state.service
+        client.service = application.state.service
         return client
 
     yield start
@@ -189,7 +189,7 @@ class TestRefusals:
         def short(*_):
             raise errors.ShortageError("too little memory")
 
-        monkeypatch.setattr(client.service.painting, "_painted", short)
+        monkeypatch.setattr(client.service.paintings, "_painted", short)
         refused(stylize(client), 503, "too little memory")
 
 
@@ -197,9 +197,9 @@ class TestQueue:
     def test_too_many_at_once(self, make, monkeypatch):
         """Four clients, room for two: the others are told when to come again."""
         client = make(queue=2)
-        painted, service = client.service.painting._painted, client.service
+        painted, service = client.service.paintings._painted, client.service
         stylize(client)
-        monkeypatch.setattr(service.painting, "_painted", lambda *given: (time.sleep(0.5), painted(*given))[1])
+        monkeypatch.setattr(service.paintings, "_painted", lambda *given: (time.sleep(0.5), painted(*given))[1])
         answers = []
         threads = [threading.Thread(target=lambda: answers.append(stylize(client))) for _ in range(4)]
         for thread in threads:
@@ -210,7 +210,7 @@ class TestQueue:
         for answer in answers:
             if answer.status_code == 429:
                 assert int(answer.headers["retry-after"]) >= 1
-        assert service.painting.waiting == 0
+        assert service.paintings.waiting == 0
 
     def test_failures_leave_no_one_waiting(self, client):
         for _ in range(40):
@@ -296,9 +296,9 @@ class TestJobs:
     def test_stops_when_nobody_looks_any_more(self, make):
         client = make(grace=0.2)
         name = job(client, size=256).json()["id"]
-        picture = client.service.slow.get(name)
+        picture = client.service.jobs.get(name)
         waited(client, name, "running")
-        with client.service.slow.watched(picture):
+        with client.service.jobs.watched(picture):
             pass
         assert waited(client, name, "stopped", "done")["status"] == "stopped"
 
@@ -313,7 +313,7 @@ class TestJobs:
         waited(first, name, "running")
         while not first.get(f"/v1/jobs/{name}").json()["step"]:
             time.sleep(0.01)
-        first.service.slow.close()
+        first.service.jobs.close()
         stopped = first.get(f"/v1/jobs/{name}").json()
         assert stopped["status"] == "waiting"
         second = make(tmp_path)
@@ -347,7 +347,7 @@ class TestJobs:
         first = make(tmp_path)
         name = job(first).json()["id"]
         waited(first, name, "done")
-        first.service.slow.close()
+        first.service.jobs.close()
         request = json.loads((tmp_path / name / "request.json").read_text())
         request |= {"status": "running", "attempts": attempts}  # As a process leaves it that is killed.
         (tmp_path / name / "request.json").write_text(json.dumps(request))
@@ -357,14 +357,14 @@ class TestJobs:
 
     def test_beginnings_are_counted_until_a_checkpoint(self, make, tmp_path, monkeypatch):
         client, counted = make(tmp_path), []
-        shown = slow_picture.SlowPicture._show
+        shown = optimize_job.Job._show
 
         def show(picture, iterate):
             counted.append(json.loads((picture.folder / "request.json").read_text())["attempts"])
             shown(picture, iterate)
             picture.stop()
 
-        monkeypatch.setattr(slow_picture.SlowPicture, "_show", show)
+        monkeypatch.setattr(optimize_job.Job, "_show", show)
         name = job(client).json()["id"]
         waited(client, name, "stopped")
         counted.append(json.loads((tmp_path / name / "request.json").read_text())["attempts"])
@@ -372,8 +372,8 @@ class TestJobs:
 
     def test_a_stop_is_not_lost_before_the_first_step(self, client, monkeypatch):
         """It comes when the picture has left the queue and is not being painted yet."""
-        paint = slow_picture.SlowPicture.paint
-        monkeypatch.setattr(slow_picture.SlowPicture, "paint", lambda picture: (picture.stop(), paint(picture)))
+        paint = optimize_job.Job.paint
+        monkeypatch.setattr(optimize_job.Job, "paint", lambda picture: (picture.stop(), paint(picture)))
         told = waited(client, job(client, size=256).json()["id"], "stopped", "done")
         assert (told["status"], told["step"]) == ("stopped", 0)
 
@@ -383,7 +383,7 @@ class TestJobs:
 
         monkeypatch.setattr(files, "atomic_write", full)
         refused(job(client), 507, "cannot be stored")
-        assert not list(client.service.slow._folder.iterdir())
+        assert not list(client.service.jobs._folder.iterdir())
 
     def test_others_wait_and_then_are_refused(self, make):
         client = make(slow_queue=1)
@@ -410,7 +410,7 @@ class TestJobs:
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
 
     def test_a_failure_is_told_and_stops_no_worker(self, client, monkeypatch):
-        monkeypatch.setattr(slow_picture.SlowPicture, "_show", lambda *_: 1 / 0)
+        monkeypatch.setattr(optimize_job.Job, "_show", lambda *_: 1 / 0)
         told = waited(client, job(client).json()["id"], "failed")
         assert told["error"] == "an error of the program's own: please report it"
         monkeypatch.undo()
@@ -440,9 +440,9 @@ class TestEvents:
 
     @pytest.fixture
     def stream(self, picture, monkeypatch):
-        monkeypatch.setattr(slow, "_LOOK_EVERY", 0.01)
-        pictures = slow.Slow(limits.Limits(slow=1))
-        yield jobs._events(types.SimpleNamespace(slow=pictures), picture)
+        monkeypatch.setattr(job_queue, "_LOOK_EVERY", 0.01)
+        pictures = job_queue.JobQueue(limits.Limits(slow=1))
+        yield job_routes._events(types.SimpleNamespace(jobs=pictures), picture)
         pictures.close()
 
     def test_the_last_one_is_told_even_if_its_status_is_seen_late(self, picture, stream):
@@ -456,7 +456,7 @@ class TestEvents:
         assert [event.partition("\n")[0] for event in asyncio.run(told())] == ["event: running", "event: done"]
 
     def test_a_word_now_and_then_keeps_the_connection(self, picture, stream, monkeypatch):
-        monkeypatch.setattr(slow, "_ALIVE_EVERY", 0.03)
+        monkeypatch.setattr(job_queue, "_ALIVE_EVERY", 0.03)
 
         async def told():
             words = [await anext(stream) for _ in range(3)]
@@ -528,7 +528,7 @@ class TestGuard:
 
 def test_a_picture_that_nobody_wants_is_not_painted(client, monkeypatch):
     """Two have their turn to come; one of their makers goes."""
-    work, seen = client.service.painting, []
+    work, seen = client.service.paintings, []
     monkeypatch.setattr(work, "_threads", concurrent.futures.ThreadPoolExecutor(1))
     monkeypatch.setattr(
         work, "_painted", lambda _, photo: (time.sleep(0.3), seen.append(int(photo[0, 0, 0])), photo)[2]
@@ -553,9 +553,9 @@ def test_two_threads_load_a_style_once(monkeypatch):
     monkeypatch.setattr(stylizer, "Stylizer", lambda folder, **_: (time.sleep(0.1), loaded.append(folder), folder)[2])
     folder = pathlib.Path("/nowhere")
     with concurrent.futures.ThreadPoolExecutor(2) as threads:
-        assert list(threads.map(painting._loaded, [folder, folder])) == [folder, folder]
+        assert list(threads.map(painting_queue._loaded, [folder, folder])) == [folder, folder]
     assert loaded == [folder]
-    painting._kept.cache_clear()
+    painting_queue._kept.cache_clear()
 
 
 def test_openapi_names_every_route(client):

@@ -9,11 +9,11 @@ import pytest
 import runs
 
 from tfstyle import errors, images, stylizer
-from tfstyle.service import slow_tab, widgets
+from tfstyle.service.page import optimize_tab, widgets
 
 
 def test_the_second_network_of_a_painting_is_the_large_one():
-    names, gallery = widgets.strip()
+    names, gallery = widgets.style_gallery()
     labels = [entry["caption"] if isinstance(entry, dict) else entry[1] for entry in gallery.value]
     assert names == list(stylizer.trained())
     assert len(set(labels)) == len(labels) == len(names)
@@ -23,21 +23,21 @@ def test_the_second_network_of_a_painting_is_the_large_one():
 
 
 def test_a_click_names_its_style():
-    choose = widgets.chooser(["first", "second"])
+    choose = widgets.style_picker(["first", "second"])
     assert choose(types.SimpleNamespace(index=1)) == "second"
 
 
 def test_a_refusal_is_told_to_the_visitor():
-    with pytest.raises(gr.Error, match="too large"), widgets.told():
+    with pytest.raises(gr.Error, match="too large"), widgets.user_errors():
         raise errors.InputError("too large")
-    with pytest.raises(ZeroDivisionError), widgets.told():
+    with pytest.raises(ZeroDivisionError), widgets.user_errors():
         raise ZeroDivisionError
 
 
 @pytest.mark.parametrize(("shape", "expected"), [((40, 60), (20, 30)), ((60, 20), (30, 10)), ((8, 30), (8, 30))])
 def test_small_enough_and_never_enlarged(shape, expected):
     picture = np.full((*shape, 3), 77, np.uint8)
-    np.testing.assert_array_equal(widgets.small(picture, 30), np.full((*expected, 3), 77, np.uint8))
+    np.testing.assert_array_equal(widgets.shrink(picture, 30), np.full((*expected, 3), 77, np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_small_enough_and_never_enlarged(shape, expected):
     ],
 )
 def test_what_is_said_of_a_slow_picture(told, said):
-    assert slow_tab._said({"step": None, "steps": None, "remaining": None, **told}) == said
+    assert optimize_tab._said({"step": None, "steps": None, "remaining": None, **told}) == said
 
 
 def test_a_slow_picture_is_shown_whenever_it_has_changed(tmp_path):
@@ -71,8 +71,8 @@ def test_a_slow_picture_is_shown_whenever_it_has_changed(tmp_path):
             yield status
 
     async def seen():
-        service = types.SimpleNamespace(slow=types.SimpleNamespace(changes=changes))
-        return [step async for step in slow_tab._developed(service, picture)]
+        service = types.SimpleNamespace(jobs=types.SimpleNamespace(changes=changes))
+        return [step async for step in optimize_tab._developed(service, picture)]
 
     (first, _, name), (last, said, _) = asyncio.run(seen())
     assert first is None

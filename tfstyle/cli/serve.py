@@ -38,18 +38,19 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         import uvicorn
 
-        from tfstyle.service import api, guard, limits, page
+        from tfstyle import service
+
+        create, mount, guard = service.create, service.page.mount, service.Guard
     except ImportError as error:
         raise errors.InputError(f'{error.name} is missing: pip install "tfstyle[serve]"') from error
-    bounds = dataclasses.replace(limits.Limits(), queue=arguments.queue)
+    bounds = dataclasses.replace(service.Limits(), queue=arguments.queue)
     state = _state(arguments.state)
     listener = _listener(arguments.host, arguments.port)
-    app = api.create(bounds, state)
-    service = app.state.service
-    service.painting.start(next(iter(stylizer.trained())))
-    app = page.mount(app, service)
+    app = create(bounds, state)
+    app.state.service.paintings.start(next(iter(stylizer.trained())))
+    app = mount(app, app.state.service)
     hosts = (*_LOCAL, arguments.host) if _is_local(arguments.host) else ()
-    guarded = guard.Guard(app, upload=bounds.upload, token=arguments.token, hosts=hosts)
+    guarded = guard(app, upload=bounds.upload, token=arguments.token, hosts=hosts)
     port = listener.getsockname()[1]
     console.say(f"tfstyle: http://{_shown(arguments.host)}:{port}/ (Ctrl-C ends it)")
     config = uvicorn.Config(guarded, log_level="warning", server_header=False, timeout_graceful_shutdown=5)

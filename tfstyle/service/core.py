@@ -9,7 +9,7 @@ import numpy as np
 from fastapi import concurrency
 
 from tfstyle.images import color
-from tfstyle.service import limits, painting, pictures, schemas, slow
+from tfstyle.service import job_queue, limits, painting_queue, schemas, uploads
 
 __all__ = ["Service"]
 
@@ -21,33 +21,36 @@ class Service:
     """Both paths, within limits.
 
     Attributes:
-        bounds: limits.
-        painting: the fast path.
-        slow: the slow path.
+        bounds_: limits.
+        painting_: the fast path.
+        slow_: the slow path.
 
     Args:
-        bounds: limits.
+        bounds_: limits.
         state: where slow pictures are kept over restarts; None for a temporary folder.
     """
 
     def __init__(self, bounds: limits.Limits, state: Any = None) -> None:
-        self.bounds, self.painting, self.slow = bounds, painting.Painting(bounds), slow.Slow(bounds, state)
+        self.limits, self.paintings = bounds, painting_queue.PaintingQueue(bounds)
+        self.jobs = job_queue.JobQueue(bounds, state)
         self._decoders = anyio.CapacityLimiter(_DECODERS)
 
-    async def stylized(self, data: bytes, wishes: schemas.Wishes, request: fastapi.Request) -> tuple[bytes, int, int]:
+    async def stylized(
+        self, data: bytes, wishes: schemas.StylizeRequest, request: fastapi.Request
+    ) -> tuple[bytes, int, int]:
         """Paints an upload; the file, its width and height."""
 
         async def gone() -> None:
             while (await request.receive())["type"] != "http.disconnect":
                 pass
 
-        with self.painting.place():
+        with self.paintings.reserve():
             pixels, alpha = await self.decoded(data, wishes.size)
-            painted = await self.painting.paint(wishes.style, pixels, gone)
+            painted = await self.paintings.paint(wishes.style, pixels, gone)
 
             def finished() -> bytes:
                 mixed = color.mix(painted, pixels, wishes.strength, keep_colors=wishes.keep_colors)
-                return pictures.encoded(mixed, wishes.format, alpha)
+                return uploads.encoded(mixed, wishes.format, alpha)
 
             height, width, _ = pixels.shape
             return await concurrency.run_in_threadpool(finished), width, height
@@ -63,11 +66,11 @@ class Service:
             ``[H, W, 3]``, uint8, and opacity ``[H, W]``, 0..1, or None.
 
         Raises:
-            Refused: see `pictures.read`.
+            RequestError: see `uploads.read`.
         """
 
         def read() -> tuple[np.ndarray, np.ndarray | None]:
-            photo = pictures.read(data, self.bounds, size)
+            photo = uploads.read(data, self.limits, size)
             return np.rint(photo.rgb).astype(np.uint8), photo.alpha
 
         return await anyio.to_thread.run_sync(read, limiter=self._decoders)

@@ -5,7 +5,7 @@ import os
 
 from tfstyle import errors
 
-__all__ = ["Limits", "Refused"]
+__all__ = ["Limits", "RequestError"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Limits:
     grace: float = 10.0
 
 
-class Refused(errors.InputError):
+class RequestError(errors.InputError):
     """A request that is not fulfilled.
 
     Attributes:

@@ -7,20 +7,30 @@ from typing import Any, Literal
 import fastapi
 import pydantic
 
-from tfstyle.service import limits, slow_picture
+from tfstyle.service import limits, optimize_job
 
-__all__ = ["Encoded", "Job", "Painted", "REFUSALS", "UNPROCESSABLE", "UPLOAD", "Wishes", "first_problem", "upload"]
+__all__ = [
+    "ERROR_RESPONSES",
+    "JobResponse",
+    "REQUEST_BODY",
+    "StylizeJson",
+    "StylizeRequest",
+    "StylizeResponse",
+    "UNPROCESSABLE",
+    "first_error",
+    "read_request",
+]
 
 UNPROCESSABLE = 422
 _KINDS = Literal["jpeg", "png", "webp"]
 _ERROR = {"description": "what is wrong, in one line", "content": {"application/json": {"example": {"error": "..."}}}}
-REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys(
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = dict.fromkeys(
     (400, 401, 403, 404, 409, 413, 415, 421, UNPROCESSABLE, 429, 503, 507), _ERROR
 )
 """For the routes' documentation."""
 
 
-class Wishes(pydantic.BaseModel):
+class StylizeRequest(pydantic.BaseModel):
     """How a photo is to be painted."""
 
     model_config = pydantic.ConfigDict(extra="forbid")
@@ -32,13 +42,13 @@ class Wishes(pydantic.BaseModel):
     format: _KINDS = pydantic.Field("jpeg", description="of the answer")
 
 
-class Encoded(Wishes):
+class StylizeJson(StylizeRequest):
     """The same with the photo itself."""
 
     image: str = pydantic.Field(description="a picture's file, base64")
 
 
-class Painted(pydantic.BaseModel):
+class StylizeResponse(pydantic.BaseModel):
     """A painted photo."""
 
     image: str = pydantic.Field(description="a picture's file, base64")
@@ -47,13 +57,13 @@ class Painted(pydantic.BaseModel):
     seconds: float = pydantic.Field(description="from the request to the picture")
 
 
-class Job(pydantic.BaseModel):
+class JobResponse(pydantic.BaseModel):
     """A picture that is painted slowly."""
 
     model_config = pydantic.ConfigDict(extra="allow")
 
     id: str
-    status: slow_picture.Status
+    status: optimize_job.Status
     step: int | None = None
     steps: int | None = None
     loss: float | None = None
@@ -62,15 +72,15 @@ class Job(pydantic.BaseModel):
     error: str | None = None
 
 
-_FIELDS = {**Wishes.model_json_schema()["properties"], "image": {"type": "string", "format": "binary"}}
-UPLOAD = {
+_FIELDS = {**StylizeRequest.model_json_schema()["properties"], "image": {"type": "string", "format": "binary"}}
+REQUEST_BODY = {
     "multipart/form-data": {"schema": {"type": "object", "properties": _FIELDS, "required": ["image", "style"]}},
-    "application/json": {"schema": Encoded.model_json_schema()},
+    "application/json": {"schema": StylizeJson.model_json_schema()},
 }
-"""What `upload` reads, for the routes' documentation."""
+"""What `read_request` reads, for the routes' documentation."""
 
 
-def first_problem(problems: Any) -> str:
+def first_error(problems: Any) -> str:
     """The first of pydantic's problems, in one line.
 
     Args:
@@ -84,7 +94,7 @@ def first_problem(problems: Any) -> str:
     return f"{place}: {problem['msg']}"
 
 
-async def upload(request: fastapi.Request) -> tuple[bytes, Wishes, bool]:
+async def read_request(request: fastapi.Request) -> tuple[bytes, StylizeRequest, bool]:
     """Reads a photo and what is wished, from a form or from JSON.
 
     Args:
@@ -94,26 +104,26 @@ async def upload(request: fastapi.Request) -> tuple[bytes, Wishes, bool]:
         The picture's file, what is wished, and whether it came as JSON.
 
     Raises:
-        Refused: 415 for other kinds, 422 for what is missing or no such value.
+        RequestError: 415 for other kinds, 422 for what is missing or no such value.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         try:
-            encoded = Encoded.model_validate_json(await request.body())
+            encoded = StylizeJson.model_validate_json(await request.body())
             data = base64.b64decode(encoded.image, validate=True)
         except pydantic.ValidationError as error:
-            raise limits.Refused(UNPROCESSABLE, first_problem(error.errors())) from error
+            raise limits.RequestError(UNPROCESSABLE, first_error(error.errors())) from error
         except (binascii.Error, ValueError) as error:
-            raise limits.Refused(UNPROCESSABLE, "image: is not base64: encode the picture's file") from error
+            raise limits.RequestError(UNPROCESSABLE, "image: is not base64: encode the picture's file") from error
         return data, encoded, True
     if kind == "multipart/form-data":
         async with request.form(max_files=1, max_fields=10) as form:
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
             file = form.get("image")
             if file is None or isinstance(file, str):
-                raise limits.Refused(UNPROCESSABLE, "image: is missing: send the picture's file in this field")
+                raise limits.RequestError(UNPROCESSABLE, "image: is missing: send the picture's file in this field")
             try:
-                return await file.read(), Wishes.model_validate(fields), False
+                return await file.read(), StylizeRequest.model_validate(fields), False
             except pydantic.ValidationError as error:
-                raise limits.Refused(UNPROCESSABLE, first_problem(error.errors())) from error
-    raise limits.Refused(415, "send multipart/form-data or application/json")
+                raise limits.RequestError(UNPROCESSABLE, first_error(error.errors())) from error
+    raise limits.RequestError(415, "send multipart/form-data or application/json")

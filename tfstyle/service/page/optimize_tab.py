@@ -10,7 +10,8 @@ import numpy as np
 from fastapi import concurrency
 
 from tfstyle import images, stylebook
-from tfstyle.service import core, pictures, slow_picture, widgets
+from tfstyle.service import core, optimize_job, uploads
+from tfstyle.service.page import widgets
 
 __all__ = ["fill"]
 
@@ -36,11 +37,11 @@ def fill(service: core.Service) -> None:
                 )
             stored = gr.Dropdown(_titles(), value="starry_night", label="or one of these")
             strength = gr.Slider(0, 1, 0.5, step=0.05, label="Strength")
-            size = gr.Slider(128, service.bounds.slow_side, 512, step=64, label="Long side, pixels")
+            size = gr.Slider(128, service.limits.slow_side, 512, step=64, label="Long side, pixels")
             with gr.Row():
                 start = gr.Button("Paint", variant="primary")
                 stop = gr.Button("Stop")
-                go_on = gr.Button("Continue")
+                resume = gr.Button("Continue")
         with gr.Column(scale=3, min_width=300):
             result = gr.Image(label="Picture", format="png", interactive=False, buttons=["download", "fullscreen"])
             said = gr.Markdown("Every pixel is optimised: it takes a minute or more, and you can watch.")
@@ -48,30 +49,30 @@ def fill(service: core.Service) -> None:
     async def painted(path: str, own: str, style: str, share: float, side: int) -> AsyncIterator[tuple[Any, str, str]]:
         if not path:
             raise gr.Error("Choose a photo first.", print_exception=False)
-        with widgets.told():
+        with widgets.user_errors():
             files = [pathlib.Path(each).read_bytes() for each in (path, own) if each]
             for file in files:
-                await concurrency.run_in_threadpool(pictures.read, file, service.bounds, 32)
+                await concurrency.run_in_threadpool(uploads.read, file, service.limits, 32)
             wishes = {"strength": share, "size": int(side)}
             picture = await concurrency.run_in_threadpool(
-                service.slow.add, files[0], files[1] if own else style, wishes
+                service.jobs.add, files[0], files[1] if own else style, wishes
             )
         async for step in _developed(service, picture):
             yield step
 
     async def continued(known: str) -> AsyncIterator[tuple[Any, str, str]]:
-        with widgets.told():
-            picture = service.slow.go_on(known)
+        with widgets.user_errors():
+            picture = service.jobs.resume(known)
         async for step in _developed(service, picture):
             yield step
 
     def stopped(known: str) -> None:
         if known:
-            service.slow.stop(known)
+            service.jobs.stop(known)
 
     outputs = [result, said, name]
     start.click(painted, [photo, painting, stored, strength, size], outputs, show_progress="hidden")
-    go_on.click(continued, name, outputs, show_progress="hidden")
+    resume.click(continued, name, outputs, show_progress="hidden")
     stop.click(stopped, name, None, show_progress="hidden")
 
 
@@ -82,9 +83,9 @@ def _titles() -> list[tuple[str, str]]:
     return list(titles.items())
 
 
-async def _developed(service: core.Service, picture: slow_picture.SlowPicture) -> AsyncIterator[tuple[Any, str, str]]:
+async def _developed(service: core.Service, picture: optimize_job.Job) -> AsyncIterator[tuple[Any, str, str]]:
     """The picture so far, what there is to say, the picture's name; until it is done or stopped."""
-    async with contextlib.aclosing(service.slow.changes(picture)) as changes:
+    async with contextlib.aclosing(service.jobs.changes(picture)) as changes:
         async for status in changes:
             if status:
                 file = picture.result.read_bytes() if status == "done" else picture.preview

@@ -10,10 +10,10 @@ from PIL import Image
 
 from tfstyle import errors, images, stylebook, stylizer
 
-__all__ = ["chooser", "small", "strip", "told"]
+__all__ = ["shrink", "style_gallery", "style_picker", "user_errors"]
 
 
-def strip(more: str = "") -> tuple[list[str], Any]:
+def style_gallery(more: str = "") -> tuple[list[str], Any]:
     """Styles to choose from.
 
     Args:
@@ -43,11 +43,11 @@ def strip(more: str = "") -> tuple[list[str], Any]:
     return list(trained), gallery
 
 
-def chooser(names: list[str]) -> Callable[[gr.SelectData], str]:
+def style_picker(names: list[str]) -> Callable[[gr.SelectData], str]:
     """What makes a style's name of a click on its picture.
 
     Args:
-        names: from `strip`.
+        names: from `style_gallery`.
 
     Returns:
         A handler of the gallery's selection.
@@ -60,7 +60,7 @@ def chooser(names: list[str]) -> Callable[[gr.SelectData], str]:
 
 
 @contextlib.contextmanager
-def told() -> Iterator[None]:
+def user_errors() -> Iterator[None]:
     """Refusals inside become what Gradio shows to its visitor.
 
     Raises:
@@ -72,7 +72,7 @@ def told() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def small(picture: np.ndarray, longest: int) -> np.ndarray:
+def shrink(picture: np.ndarray, longest: int) -> np.ndarray:
     """Makes a picture smaller, if need be.
 
     Args:

@@ -24,7 +24,7 @@ def read(data: bytes, bounds: limits.Limits, size: int | None = None) -> images.
         The photo.
 
     Raises:
-        Refused: it has too many pixels, or is none.
+        RequestError: it has too many pixels, or is none.
     """
     try:
         with decoding.opened(data) as image:  # Its head alone: a bomb is small until it is decoded.
@@ -33,8 +33,10 @@ def read(data: bytes, bounds: limits.Limits, size: int | None = None) -> images.
         if max(width * height, wanted_width * wanted_height) <= bounds.pixels:
             return images.load_image(data, size=size)
     except errors.InputError as error:
-        raise limits.Refused(400, str(error)) from error
-    raise limits.Refused(413, f"the picture has too many pixels: send one of at most {bounds.pixels / 1e6:g} million")
+        raise limits.RequestError(400, str(error)) from error
+    raise limits.RequestError(
+        413, f"the picture has too many pixels: send one of at most {bounds.pixels / 1e6:g} million"
+    )
 
 
 def encoded(rgb: np.ndarray, kind: str, alpha: np.ndarray | None = None) -> bytes:

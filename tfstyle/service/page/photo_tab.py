@@ -9,7 +9,8 @@ from fastapi import concurrency
 
 from tfstyle import images
 from tfstyle.images import color
-from tfstyle.service import core, widgets
+from tfstyle.service import core
+from tfstyle.service.page import widgets
 
 __all__ = ["fill"]
 
@@ -43,7 +44,7 @@ def fill(service: core.Service) -> None:
                 height=260,
                 image_mode=None,
             )
-            names, strip = widgets.strip()
+            names, strip = widgets.style_gallery()
             chosen = gr.State(names[0])
             strength = gr.Slider(0, 1, 1, step=0.01, label="Strength")
             keep = gr.Checkbox(label="Keep the photo's colours")
@@ -58,13 +59,13 @@ def fill(service: core.Service) -> None:
     async def shown(path: str, style: str, share: float, colours: bool, state: Any) -> tuple[Any, Any]:
         if not path:
             return None, None
-        with widgets.told():
+        with widgets.user_errors():
             if state is None or state.path != path:
                 whole, _ = await service.decoded(pathlib.Path(path).read_bytes())
-                state = _Tried(path, await concurrency.run_in_threadpool(widgets.small, whole, _SHOWN))
+                state = _Tried(path, await concurrency.run_in_threadpool(widgets.shrink, whole, _SHOWN))
             if style not in state.painted:
-                with service.painting.place():
-                    state.painted[style] = await service.painting.paint(style, state.photo)
+                with service.paintings.reserve():
+                    state.painted[style] = await service.paintings.paint(style, state.photo)
 
             def mixed() -> np.ndarray:
                 picture = color.mix(state.painted[style], state.photo, share, keep_colors=colours)
@@ -75,10 +76,10 @@ def fill(service: core.Service) -> None:
     async def full(path: str, style: str, share: float, colours: bool) -> Any:
         if not path:
             raise gr.Error("Choose a photo first.", print_exception=False)
-        with widgets.told():
-            with service.painting.place():
+        with widgets.user_errors():
+            with service.paintings.reserve():
                 photo, _ = await service.decoded(pathlib.Path(path).read_bytes())
-                painted = await service.painting.paint(style, photo)
+                painted = await service.paintings.paint(style, photo)
             # Beside the upload, in Gradio's own folder, which it clears.
             file = pathlib.Path(path).with_name(f"{pathlib.Path(path).stem}-{style}.jpg")
 
@@ -91,7 +92,7 @@ def fill(service: core.Service) -> None:
 
     inputs = [photo, chosen, strength, keep]
     live = (shown, [*inputs, tried], [result, tried])
-    strip.select(widgets.chooser(names), None, chosen, show_progress="hidden").then(*live, show_progress="hidden")
+    strip.select(widgets.style_picker(names), None, chosen, show_progress="hidden").then(*live, show_progress="hidden")
     photo.change(*live, show_progress="minimal")
     strength.input(*live, show_progress="hidden", trigger_mode="always_last")
     keep.input(*live, show_progress="hidden", trigger_mode="always_last")

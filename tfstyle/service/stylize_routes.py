@@ -37,18 +37,18 @@ def router(service: core.Service) -> fastapi.APIRouter:
     @routes.post(
         "/stylize",
         summary="Paint a photo",
-        responses={200: {"model": schemas.Painted, "content": _PICTURES}, **schemas.REFUSALS},
-        openapi_extra={"requestBody": {"required": True, "content": schemas.UPLOAD}},
+        responses={200: {"model": schemas.StylizeResponse, "content": _PICTURES}, **schemas.ERROR_RESPONSES},
+        openapi_extra={"requestBody": {"required": True, "content": schemas.REQUEST_BODY}},
     )
     async def stylize(request: fastapi.Request) -> fastapi.Response:
         """Paints one photo: a form gets a picture's file back, JSON gets JSON."""
         begun = time.monotonic()
-        data, wishes, as_json = await schemas.upload(request)
+        data, wishes, as_json = await schemas.read_request(request)
         file, width, height = await service.stylized(data, wishes, request)
         if not as_json:
             return fastapi.Response(file, media_type=f"image/{wishes.format}")
         text = base64.b64encode(file).decode()
-        painted = schemas.Painted(image=text, width=width, height=height, seconds=time.monotonic() - begun)
+        painted = schemas.StylizeResponse(image=text, width=width, height=height, seconds=time.monotonic() - begun)
         return responses.JSONResponse(painted.model_dump())
 
     return routes

@@ -10,7 +10,7 @@ import prometheus_client
 from fastapi import concurrency, exceptions, responses
 
 from tfstyle import _version, errors
-from tfstyle.service import core, jobs, limits, metrics, photos, schemas
+from tfstyle.service import core, job_routes, limits, schemas, stylize_routes, telemetry
 
 __all__ = ["create"]
 
@@ -31,8 +31,8 @@ def create(bounds: limits.Limits | None = None, state: Any = None) -> fastapi.Fa
     async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
         del app
         yield
-        service.painting.close()
-        await concurrency.run_in_threadpool(service.slow.close)
+        service.paintings.close()
+        await concurrency.run_in_threadpool(service.jobs.close)
 
     app = fastapi_offline.FastAPIOffline(  # Whose page about the routes fetches nothing from elsewhere.
         title="tfstyle",
@@ -43,8 +43,8 @@ def create(bounds: limits.Limits | None = None, state: Any = None) -> fastapi.Fa
     )
     app.state.service = service
     registry = prometheus_client.CollectorRegistry()
-    app.add_middleware(metrics.Measured, registry=registry)
-    for routes in (photos.router(service), jobs.router(service), metrics.router(service, registry)):
+    app.add_middleware(telemetry.Telemetry, registry=registry)
+    for routes in (stylize_routes.router(service), job_routes.router(service), telemetry.router(service, registry)):
         app.include_router(routes)
     _add_errors(app)
     return app
@@ -62,7 +62,7 @@ def _add_errors(app: fastapi.FastAPI) -> None:
     @app.exception_handler(exceptions.RequestValidationError)
     async def unprocessable(request: fastapi.Request, error: exceptions.RequestValidationError) -> Any:
         del request
-        return responses.JSONResponse({"error": schemas.first_problem(error.errors())}, schemas.UNPROCESSABLE)
+        return responses.JSONResponse({"error": schemas.first_error(error.errors())}, schemas.UNPROCESSABLE)
 
     @app.exception_handler(exceptions.StarletteHTTPException)
     async def other(request: fastapi.Request, error: exceptions.StarletteHTTPException) -> responses.JSONResponse:

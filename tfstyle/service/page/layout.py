@@ -6,11 +6,12 @@ from typing import Any
 import fastapi
 import gradio as gr
 
-from tfstyle.service import camera_tab, core, limits, photo_tab, slow_tab
+from tfstyle.service import core, limits
+from tfstyle.service.page import camera_tab, optimize_tab, photo_tab
 
 __all__ = ["mount"]
 
-_CSS = (pathlib.Path(__file__).parent / "page.css").read_text()
+_CSS = (pathlib.Path(__file__).parent / "style.css").read_text()
 _HEADING = '<header class="masthead"><h1>tfstyle</h1><p>Your photos, painted. They go nowhere else.</p></header>'
 
 
@@ -23,6 +24,9 @@ def mount(app: fastapi.FastAPI, service: core.Service) -> fastapi.FastAPI:
 
     Returns:
         The application with the page.
+
+    Raises:
+        RequestError: in the routes below ``/v1``, for what does not exist.
     """
     with gr.Blocks(title="tfstyle", analytics_enabled=False, delete_cache=(300, 1800)) as blocks:
         gr.HTML(_HEADING)
@@ -30,18 +34,18 @@ def mount(app: fastapi.FastAPI, service: core.Service) -> fastapi.FastAPI:
             with gr.Tab("Photo", id="photo", elem_id="photo"):
                 photo_tab.fill(service)
             with gr.Tab("Paint slowly", id="slow", elem_id="slow"):
-                slow_tab.fill(service)
+                optimize_tab.fill(service)
             with gr.Tab("Camera", id="camera", elem_id="camera"):
                 camera_tab.fill(service)
     _keep_addresses(app)
-    blocks.queue(default_concurrency_limit=8, max_size=service.bounds.queue * 4)
+    blocks.queue(default_concurrency_limit=8, max_size=service.limits.queue * 4)
     return gr.mount_gradio_app(
         app,
         blocks,
         path="/",
         footer_links=[],
         run_history=False,
-        max_file_size=service.bounds.upload,
+        max_file_size=service.limits.upload,
         ssr_mode=False,
         theme=_theme(),
         css=_CSS,
@@ -53,7 +57,7 @@ def _keep_addresses(app: fastapi.FastAPI) -> None:
 
     @app.api_route("/v1/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
     async def nothing(rest: str) -> None:
-        raise limits.Refused(404, f"there is no such request as /v1/{rest[:100]}: /docs lists what there is")
+        raise limits.RequestError(404, f"there is no such request as /v1/{rest[:100]}: /docs lists what there is")
 
 
 def _theme() -> Any:

@@ -9,12 +9,12 @@ import prometheus_client
 from fastapi import responses
 
 from tfstyle import _version
-from tfstyle.service import core, slow_picture
+from tfstyle.service import core, optimize_job
 
-__all__ = ["Measured", "router"]
+__all__ = ["Telemetry", "router"]
 
 
-class Measured:
+class Telemetry:
     """Counts requests and their time, by route: paths themselves anybody can make up.
 
     Args:
@@ -60,10 +60,10 @@ def router(service: core.Service, registry: prometheus_client.CollectorRegistry)
         The routes.
     """
     waiting = prometheus_client.Gauge("tfstyle_photos_waiting", "Photos to be painted", registry=registry)
-    waiting.set_function(lambda: service.painting.waiting)
+    waiting.set_function(lambda: service.paintings.waiting)
     jobs = prometheus_client.Gauge("tfstyle_jobs", "Slow pictures", ("status",), registry=registry)
-    for status in slow_picture.Status:
-        jobs.labels(status).set_function(functools.partial(service.slow.count, status))
+    for status in optimize_job.Status:
+        jobs.labels(status).set_function(functools.partial(service.jobs.count, status))
     routes = fastapi.APIRouter(tags=["operation"])
 
     @routes.get("/metrics", summary="Numbers for Prometheus", response_class=responses.PlainTextResponse)

@@ -8,7 +8,8 @@ import numpy as np
 from fastapi import concurrency
 
 from tfstyle.images import color
-from tfstyle.service import core, widgets
+from tfstyle.service import core
+from tfstyle.service.page import widgets
 
 __all__ = ["fill"]
 
@@ -31,7 +32,7 @@ def fill(service: core.Service) -> None:
         with gr.Column():
             result = gr.Image(label="Painted", interactive=False, streaming=True, buttons=["fullscreen"], format="jpeg")
             said = gr.Markdown("Start the camera: its pictures go nowhere else.")
-    names, strip = widgets.strip("wide")
+    names, strip = widgets.style_gallery("wide")
     chosen = gr.State(names[0])
     strength = gr.Slider(0, 1, 1, step=0.01, label="Strength")
 
@@ -39,14 +40,14 @@ def fill(service: core.Service) -> None:
         if frame is None:
             return None, "", before
         begun = time.monotonic()
-        pixels = await concurrency.run_in_threadpool(widgets.small, frame, _SIZE)
-        with widgets.told(), service.painting.place():
-            picture = color.mix(await service.painting.paint(style, pixels), pixels, share)
+        pixels = await concurrency.run_in_threadpool(widgets.shrink, frame, _SIZE)
+        with widgets.user_errors(), service.paintings.reserve():
+            picture = color.mix(await service.paintings.paint(style, pixels), pixels, share)
         now = time.monotonic()
         pace = 1 / max(now - before, 1e-3)
         return np.rint(picture).astype(np.uint8), f"{1000 * (now - begun):.0f} ms, {pace:.0f} frames a second", now
 
-    strip.select(widgets.chooser(names), None, chosen, show_progress="hidden")
+    strip.select(widgets.style_picker(names), None, chosen, show_progress="hidden")
     camera.stream(
         painted,
         [camera, chosen, strength, last],

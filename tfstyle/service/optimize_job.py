@@ -10,7 +10,7 @@ from typing import Any
 
 from tfstyle import checkpoints, config, files, images
 
-__all__ = ["ENDED", "SlowPicture", "Status"]
+__all__ = ["ENDED", "Job", "Status"]
 
 _SECONDS_BETWEEN_CHECKPOINTS = 20.0
 _SECONDS_BETWEEN_PREVIEWS = 1.0
@@ -31,7 +31,7 @@ ENDED = frozenset({Status.DONE, Status.FAILED, Status.STOPPED})
 """Nothing happens to these of itself."""
 
 
-class SlowPicture:
+class Job:
     """One picture with its files: upload, painting, checkpoint, result.
 
     Attributes:

@@ -15,16 +15,16 @@ import numpy as np
 from tfstyle import stylizer
 from tfstyle.service import limits
 
-__all__ = ["Painting"]
+__all__ = ["PaintingQueue"]
 
-# Pictures. Measured on two cores: two fill the gaps that one leaves between its operations.
+# Pictures. Telemetry on two cores: two fill the gaps that one leaves between its operations.
 _AT_ONCE = 2
 # Of how long a picture takes, a running mean: so much of it is the newest one's.
 _NEWEST = 0.1
 _LOADING = threading.Lock()
 
 
-class Painting:
+class PaintingQueue:
     """All trained styles, each loaded when it is first asked for.
 
     Attributes:
@@ -57,12 +57,12 @@ class Painting:
             ``[H, W, 3]``, uint8.
 
         Raises:
-            Refused: no such style, or nobody wants it any more.
+            RequestError: no such style, or nobody wants it any more.
             InputError: there is not enough memory.
         """
         folder = self._styles.get(style)
         if folder is None:
-            raise limits.Refused(404, f"there is no style {style!r}: use one of {', '.join(self._styles)}")
+            raise limits.RequestError(404, f"there is no style {style!r}: use one of {', '.join(self._styles)}")
         # The thread's own queue: going by way of the event loop between two pictures would leave it idle.
         painted = asyncio.wrap_future(self._threads.submit(self._painted, folder, photo))
         try:
@@ -71,15 +71,15 @@ class Painting:
             painted.cancel()  # Has no effect on what is done.
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
+    def reserve(self) -> Iterator[None]:
         """A place among those who wait, to be held from before the photo is decoded: photos take memory.
 
         Raises:
-            Refused: all are taken.
+            RequestError: all are taken.
         """
         if self.waiting >= self._bounds.queue:
             after = max(1, math.ceil(self.waiting * self._seconds))
-            raise limits.Refused(429, f"too many pictures are waiting: try again in {after} s", after)
+            raise limits.RequestError(429, f"too many pictures are waiting: try again in {after} s", after)
         self.waiting += 1
         try:
             yield
@@ -107,7 +107,7 @@ async def _unless(painted: asyncio.Future, gone: Callable[[], Awaitable[None]] |
         if painted.done():
             return painted.result()
         painted.cancel()
-        raise limits.Refused(499, "nobody waits for the picture any more")
+        raise limits.RequestError(499, "nobody waits for the picture any more")
     finally:
         watcher.cancel()
 

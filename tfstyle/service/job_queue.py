@@ -15,9 +15,9 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from typing import Any
 
 from tfstyle import config, errors, files, runtime
-from tfstyle.service import limits, slow_picture
+from tfstyle.service import limits, optimize_job
 
-__all__ = ["Slow"]
+__all__ = ["JobQueue"]
 
 # Seconds between two looks at a picture that is watched.
 _LOOK_EVERY = 0.25
@@ -29,7 +29,7 @@ _GUESS = 60
 _ATTEMPTS = 3
 
 
-class Slow:
+class JobQueue:
     """All slow pictures of a service.
 
     Args:
@@ -41,21 +41,21 @@ class Slow:
         self._bounds = bounds
         self._temporary = None if folder else tempfile.TemporaryDirectory(prefix="tfstyle-")
         self._folder = folder or pathlib.Path(self._temporary.name)  # type: ignore[union-attr]
-        self._queue: queue.Queue[slow_picture.SlowPicture | None] = queue.Queue()
+        self._queue: queue.Queue[optimize_job.Job | None] = queue.Queue()
         self._lock, self._closing = threading.Lock(), False
         self._pictures = {picture.name: picture for picture in self._found()}
         self._workers = [threading.Thread(target=self._work, daemon=True) for _ in range(bounds.slow)]
         for worker in self._workers:
             worker.start()
         for picture in self._pictures.values():
-            if picture.status == slow_picture.Status.WAITING:
+            if picture.status == optimize_job.Status.WAITING:
                 self._queue.put(picture)
 
-    def add(self, photo: bytes, style: str | bytes, wishes: Mapping[str, Any]) -> slow_picture.SlowPicture:
+    def add(self, photo: bytes, style: str | bytes, wishes: Mapping[str, Any]) -> optimize_job.Job:
         """Takes a picture on.
 
         Args:
-            photo: a picture's file that `pictures.read` accepts.
+            photo: a picture's file that `uploads.read` accepts.
             style: the name of a stored style, or a painting's file.
             wishes: settings by name.
 
@@ -63,27 +63,27 @@ class Slow:
             The picture, waiting.
 
         Raises:
-            Refused: too many are waiting, or the disk is full.
+            RequestError: too many are waiting, or the disk is full.
             InputError: a setting outside its range.
         """
         chosen = config.Settings(**{"size": min(512, self._bounds.slow_side), **wishes})
         if (chosen.size or 0) > self._bounds.slow_side:
-            raise limits.Refused(413, f"size is {chosen.size}: use {self._bounds.slow_side} or less")
+            raise limits.RequestError(413, f"size is {chosen.size}: use {self._bounds.slow_side} or less")
         with self._lock:
-            if self.count(slow_picture.Status.WAITING) >= self._bounds.slow_queue:
-                raise limits.Refused(429, f"too many pictures are waiting: try again in {_GUESS} s", _GUESS)
+            if self.count(optimize_job.Status.WAITING) >= self._bounds.slow_queue:
+                raise limits.RequestError(429, f"too many pictures are waiting: try again in {_GUESS} s", _GUESS)
             own = isinstance(style, bytes)
             request = {
                 "style": "" if own else style,
                 "settings": dataclasses.asdict(chosen),
-                "status": slow_picture.Status.WAITING,
+                "status": optimize_job.Status.WAITING,
             }
             parts = {
                 "photo": photo,
                 **({"painting": style} if own else {}),
                 "request.json": json.dumps(request).encode(),
             }
-            picture = slow_picture.SlowPicture(self._written(parts))
+            picture = optimize_job.Job(self._written(parts))
             self._pictures[picture.name] = picture
             self._forget()
         self._queue.put(picture)
@@ -98,50 +98,52 @@ class Slow:
                 files.atomic_write(folder / name, data)
         except (OSError, errors.InputError) as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise limits.Refused(507, "the picture cannot be stored: the disk is full, or closed to writing") from error
+            raise limits.RequestError(
+                507, "the picture cannot be stored: the disk is full or closed to writing"
+            ) from error
         return folder
 
-    def get(self, name: str) -> slow_picture.SlowPicture:
+    def get(self, name: str) -> optimize_job.Job:
         """A picture by its name.
 
         Raises:
-            Refused: there is none.
+            RequestError: there is none.
         """
         if name not in self._pictures:
-            raise limits.Refused(404, "there is no such picture: it may have been cleared away")
+            raise limits.RequestError(404, "there is no such picture: it may have been cleared away")
         return self._pictures[name]
 
-    def go_on(self, name: str) -> slow_picture.SlowPicture:
+    def resume(self, name: str) -> optimize_job.Job:
         """Puts a stopped picture into the queue again.
 
         Raises:
-            Refused: there is none, it was not stopped, or too many are waiting.
+            RequestError: there is none, it was not stopped, or too many are waiting.
         """
         with self._lock:
             picture = self.get(name)
-            if picture.status != slow_picture.Status.STOPPED:
-                raise limits.Refused(409, f"the picture is {picture.status}: only a stopped one can be gone on with")
-            if self.count(slow_picture.Status.WAITING) >= self._bounds.slow_queue:
-                raise limits.Refused(429, f"too many pictures are waiting: try again in {_GUESS} s", _GUESS)
+            if picture.status != optimize_job.Status.STOPPED:
+                raise limits.RequestError(409, f"the picture is {picture.status}: only a stopped one can continue")
+            if self.count(optimize_job.Status.WAITING) >= self._bounds.slow_queue:
+                raise limits.RequestError(429, f"too many pictures are waiting: try again in {_GUESS} s", _GUESS)
             picture.wait()
         self._queue.put(picture)
         return picture
 
-    def stop(self, name: str) -> slow_picture.SlowPicture:
+    def stop(self, name: str) -> optimize_job.Job:
         """Stops a picture that waits or is being painted.
 
         Raises:
-            Refused: there is none.
+            RequestError: there is none.
         """
         with self._lock:
             picture = self.get(name)
             picture.stop()
-            if picture.status == slow_picture.Status.WAITING:
-                picture.change(slow_picture.Status.STOPPED)
+            if picture.status == optimize_job.Status.WAITING:
+                picture.change(optimize_job.Status.STOPPED)
         return picture
 
     @contextlib.contextmanager
-    def watched(self, picture: slow_picture.SlowPicture) -> Iterator[None]:
+    def watched(self, picture: optimize_job.Job) -> Iterator[None]:
         """While inside, somebody looks; a while after the last one has gone, the picture is stopped."""
         picture.watchers += 1
         try:
@@ -151,7 +153,7 @@ class Slow:
             if not picture.watchers:
                 picture.deserted_at = time.monotonic() + self._bounds.grace
 
-    async def changes(self, picture: slow_picture.SlowPicture) -> AsyncGenerator[str]:
+    async def changes(self, picture: optimize_job.Job) -> AsyncGenerator[str]:
         """Watches a picture until it is done, failed or stopped.
 
         Args:
@@ -167,11 +169,11 @@ class Slow:
                 if now != shown or time.monotonic() - said_at > _ALIVE_EVERY:
                     yield now[1] if now != shown else ""
                     shown, said_at = now, time.monotonic()
-                if now[1] in slow_picture.ENDED:
+                if now[1] in optimize_job.ENDED:
                     return
                 await asyncio.sleep(_LOOK_EVERY)
 
-    def count(self, status: slow_picture.Status) -> int:
+    def count(self, status: optimize_job.Status) -> int:
         """How many have a status."""
         return sum(picture.status == status for picture in list(self._pictures.values()))
 
@@ -181,7 +183,7 @@ class Slow:
         running = [
             picture
             for picture in self._pictures.values()
-            if picture.status in (slow_picture.Status.WAITING, slow_picture.Status.RUNNING)
+            if picture.status in (optimize_job.Status.WAITING, optimize_job.Status.RUNNING)
         ]
         for picture in running:
             picture.stop()
@@ -190,14 +192,14 @@ class Slow:
         for worker in self._workers:
             worker.join()
         for picture in running:
-            if picture.status == slow_picture.Status.STOPPED:
+            if picture.status == optimize_job.Status.STOPPED:
                 picture.wait()
         if self._temporary:
             self._temporary.cleanup()
 
     def _work(self) -> None:
         while picture := self._queue.get():
-            if self._closing or picture.status != slow_picture.Status.WAITING:  # Stopped before its turn.
+            if self._closing or picture.status != optimize_job.Status.WAITING:  # Stopped before its turn.
                 continue
             try:
                 with runtime.graphs_in("float32"):  # Whatever those who paint photos set.
@@ -208,18 +210,18 @@ class Slow:
                 self._fail(picture, "an error of the program's own: please report it")
 
     @staticmethod
-    def _fail(picture: slow_picture.SlowPicture, reason: str) -> None:
+    def _fail(picture: optimize_job.Job, reason: str) -> None:
         with contextlib.suppress(Exception):  # Perhaps the disk is full: the worker is needed all the same.
-            picture.change(slow_picture.Status.FAILED, error=reason)
+            picture.change(optimize_job.Status.FAILED, error=reason)
 
-    def _found(self) -> Iterator[slow_picture.SlowPicture]:
+    def _found(self) -> Iterator[optimize_job.Job]:
         """Pictures of an earlier process; what was being painted waits again."""
         for request in sorted(self._folder.glob("*/request.json"), key=lambda path: path.stat().st_mtime):
             with contextlib.suppress(ValueError, KeyError):
-                picture = slow_picture.SlowPicture(request.parent)
-                if picture.status == slow_picture.Status.RUNNING and picture.attempts < _ATTEMPTS:
+                picture = optimize_job.Job(request.parent)
+                if picture.status == optimize_job.Status.RUNNING and picture.attempts < _ATTEMPTS:
                     picture.wait()
-                elif picture.status == slow_picture.Status.RUNNING:
+                elif picture.status == optimize_job.Status.RUNNING:
                     self._fail(
                         picture, f"the program ended {_ATTEMPTS} times while it painted this: try a smaller size"
                     )
@@ -227,7 +229,7 @@ class Slow:
 
     def _forget(self) -> None:
         """Clears the oldest finished pictures away."""
-        finished = [each for each in self._pictures.values() if each.status in slow_picture.ENDED]
+        finished = [each for each in self._pictures.values() if each.status in optimize_job.ENDED]
         for picture in finished[: max(0, len(finished) - self._bounds.kept)]:
             del self._pictures[picture.name]
             shutil.rmtree(picture.folder, ignore_errors=True)
