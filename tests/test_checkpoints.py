@@ -66,7 +66,7 @@ def test_a_killed_runs_half_file_is_overwritten(result):
 
 class TestDamaged:
     def check(self, result):
-        with pytest.raises(errors.InputError, match=r"out\.png\.tfstyle: is no checkpoint .* delete it"):
+        with pytest.raises(errors.InputError, match=r"out\.png\.tfstyle: is not a checkpoint .* delete it"):
             checkpoints.load(result)
 
     @pytest.mark.parametrize("share", [0, 0.02, 0.3, 0.7, 0.99])
@@ -136,3 +136,68 @@ class TestNotWritable:
         with pytest.raises(KeyboardInterrupt):
             checkpoints.save(result, RECIPE, state())
         assert os.listdir(result.parent) == []
+
+
+class TestCheckpointed:
+    def test_passes_every_step_on(self):
+        assert list(checkpoints.checkpointed(range(3), lambda: None)) == [0, 1, 2]
+
+    def test_saves_when_the_loop_is_left(self):
+        saved = []
+        steps = iter(range(5))
+        for step in checkpoints.checkpointed(steps, lambda: saved.append("now")):
+            if step == 2:
+                break
+        assert saved == ["now"]
+        assert next(steps) == 3
+
+    def test_saves_nothing_at_the_end(self):
+        saved = []
+        list(checkpoints.checkpointed(range(3), lambda: saved.append(1)))
+        assert saved == []
+
+    def test_an_error_inside_a_step_saves_nothing(self):
+        def broken():
+            yield 1
+            raise ValueError("half a step")
+
+        saved = []
+        with pytest.raises(ValueError, match="half a step"):
+            list(checkpoints.checkpointed(broken(), lambda: saved.append(1)))
+        assert saved == []
+
+    def test_the_clock_decides(self, monkeypatch):
+        clock, saved = [0.0], []
+
+        def steps():
+            for step in range(10):
+                clock[0] += 3
+                yield step
+
+        monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+        list(checkpoints.checkpointed(steps(), lambda: saved.append(clock[0]), seconds=10))
+        assert saved == [12, 24]
+
+    def test_slow_saving_is_done_less_often(self, monkeypatch):
+        clock, saved = [0.0], []
+
+        def steps():
+            for step in range(60):
+                clock[0] += 1
+                yield step
+
+        def save():
+            saved.append(clock[0])
+            clock[0] += 2
+
+        monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+        list(checkpoints.checkpointed(steps(), save, seconds=10))
+        assert saved == [10, 52]
+
+    def test_the_step_may_decide(self):
+        saved, latest = [], iter(range(9))
+        steps = checkpoints.checkpointed(
+            range(6), lambda: saved.append(next(latest)), is_due=lambda step: step % 3 == 2
+        )
+        assert [len(saved) for _ in steps] == [0, 0, 0, 1, 1, 1]
+        assert saved == [0, 1]

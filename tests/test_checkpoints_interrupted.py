@@ -47,7 +47,7 @@ def test_another_run_is_passed_over_or_refused_with_the_difference(output, chang
     interrupted = checkpoints.Interrupted(output, resume=True)
     assert interrupted.recipe["content"] == "photo.png"
     assert interrupted.state({**RECIPE, **change}) is None
-    with pytest.raises(errors.InputError, match=rf"out\.png was another one: .*{difference}"):
+    with pytest.raises(errors.InputError, match=rf"out\.png had other settings \(.*{difference}"):
         interrupted.state({**RECIPE, **change}, insist=True)
     assert checkpoints.path_for(output).exists()
 
@@ -60,5 +60,5 @@ def test_another_kind_of_run_has_a_difference_too(output):
 def test_a_damaged_checkpoint_is_refused_if_it_is_looked_for(tmp_path: pathlib.Path):
     checkpoints.path_for(tmp_path / "out.png").write_bytes(b"PK")
     assert checkpoints.Interrupted(tmp_path / "out.png", resume=False).recipe is None
-    with pytest.raises(errors.InputError, match="delete it and start anew"):
+    with pytest.raises(errors.InputError, match="delete it and start over"):
         checkpoints.Interrupted(tmp_path / "out.png", resume=True)

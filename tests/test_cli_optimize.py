@@ -457,7 +457,7 @@ class TestInterruption:
         kept = pathlib.Path("out.png.tfstyle").read_bytes()
         resume = ("--resume", "-o", "out.png")
         said = refused(capsys, *few, "--strength", "0.8", "--seed", "4", *resume)
-        assert "was another one: seed was 0, now 4; strength was 0.5, now 0.8" in said
+        assert r"had other settings (seed was 0, now 4; strength was 0.5, now 0.8" in said
         assert "strength was 0.5, now 0.8" in refused(capsys, "--strength", "0.8", *resume)
         assert "style was ['painting.png'], now ['photo.png']" in refused(
             capsys, "photo.png", "photo.png", *few[2:], *resume
@@ -474,9 +474,9 @@ class TestInterruption:
         recipe, state = checkpoints.load("out.png")
         state.pop("pairs")
         checkpoints.save("out.png", recipe, state)
-        assert "delete it and start anew" in refused(capsys, "--resume", "-o", "out.png")
+        assert "delete it and start over" in refused(capsys, "--resume", "-o", "out.png")
         pathlib.Path("out.png.tfstyle").write_bytes(b"PK\x03\x04")
-        assert "delete it and start anew" in refused(capsys, "--resume", "-o", "out.png")
+        assert "delete it and start over" in refused(capsys, "--resume", "-o", "out.png")
 
     def test_a_new_run_does_without_the_old_checkpoint(self, few, whole, interrupt):
         interrupt(2, signal.SIGINT)

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -130,3 +131,55 @@ def test_only_this_threads_graphs_compute_otherwise():
     thread.join()
     assert rounded > 100 * max(seen.values())
     assert off() < 1e-4
+
+
+class TestAvailableMemory:
+    """Fake ``/proc`` and ``/sys`` folders, as containers show them."""
+
+    @pytest.fixture
+    def root(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("psutil.virtual_memory", lambda: types.SimpleNamespace(available=8 * 2**30))
+        return tmp_path
+
+    def group(self, root, path, limit, used, cache=0, *, version=2):
+        folder = root / "sys/fs/cgroup" / ("" if version == 2 else "memory") / path
+        folder.mkdir(parents=True, exist_ok=True)
+        names = ("memory.max", "memory.current", "inactive_file")
+        if version == 1:
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        (folder / names[0]).write_text(f"{limit}\n")
+        (folder / names[1]).write_text(f"{used}\n")
+        (folder / "memory.stat").write_text(f"anon 5\n{names[2]} {cache}\n")
+
+    def process(self, root, text):
+        (root / "proc/self").mkdir(parents=True)
+        (root / "proc/self/cgroup").write_text(text)
+
+    def test_without_groups_it_is_the_machines(self, root):
+        assert runtime.available_memory(root) == 8 * 2**30
+
+    def test_version_2_gives_page_cache_back(self, root):
+        self.process(root, "0::/\n")
+        self.group(root, "", 4 * 2**30, 3 * 2**30, 2**30)
+        assert runtime.available_memory(root) == 2 * 2**30
+
+    def test_a_parent_may_be_tighter(self, root):
+        self.process(root, "0::/outer/inner\n")
+        self.group(root, "outer", 2**30, 2**29)
+        self.group(root, "outer/inner", "max", 2**20)
+        assert runtime.available_memory(root) == 2**29
+
+    def test_version_1_inside_a_container_is_mounted_at_the_top(self, root):
+        self.process(root, "5:cpu:/x\n4:memory:/docker/abc\n0::/\n")
+        self.group(root, "", 2**30, 2**28, version=1)
+        assert runtime.available_memory(root) == 2**30 - 2**28
+
+    def test_version_1_without_a_limit(self, root):
+        self.process(root, "4:memory:/\n")
+        self.group(root, "", 9223372036854771712, 2**28, version=1)
+        assert runtime.available_memory(root) == 8 * 2**30
+
+    def test_more_used_than_allowed_is_nothing_left(self, root):
+        self.process(root, "0::/\n")
+        self.group(root, "", 2**20, 2**21)
+        assert runtime.available_memory(root) == 0

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from keras import ops  # noqa: F401
 
 __all__ = [
+    "available_memory",
     "fast_bfloat16",
     "graphs_in",
     "import_keras",
@@ -199,3 +200,59 @@ def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     with contextlib.suppress(OSError):
         return bool(_BFLOAT16_FLAGS & set(cpuinfo.read_text().split()))
     return False
+
+
+def available_memory(root: Path = Path("/")) -> int:
+    """Returns how much memory this process may still use: the machine's, or its container's if that is less.
+
+    Args:
+        root: where ``proc`` and ``sys`` are, for tests.
+
+    Returns:
+        Bytes.
+    """
+    import psutil  # noqa: PLC0415 - not needed to start
+
+    return min([psutil.virtual_memory().available, *_container_memory(root)])
+
+
+# Limits from here on mean "none": cgroup v1 writes the largest multiple of a page below 2^63.
+_NO_LIMIT = 2**60
+
+
+def _container_memory(root: Path) -> Iterator[int]:
+    """Yields what each control group of this process has left, cgroup v1 and v2, its parents included."""
+    groups = root / "sys" / "fs" / "cgroup"
+    for line in _lines(root / "proc" / "self" / "cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top = groups / "memory" if controllers else groups
+        names = ("memory.limit_in_bytes", "memory.usage_in_bytes") if controllers else ("memory.max", "memory.current")
+        cache = "total_inactive_file" if controllers else "inactive_file"
+        # Inside a container the path is the host's: the group itself is mounted at the top.
+        folder = top / path.strip("/")
+        for group in (folder, *folder.parents):
+            if group != top and top not in group.parents:
+                break
+            limit, used = (_number(group / name) for name in names)
+            if limit is not None and limit < _NO_LIMIT:
+                yield max(0, limit - max(0, (used or 0) - _statistic(group / "memory.stat", cache)))
+
+
+def _lines(path: Path) -> list[str]:
+    with contextlib.suppress(OSError):
+        return path.read_text().splitlines()
+    return []
+
+
+def _number(path: Path) -> int | None:
+    """Reads a file of one number; None if there is none (``max`` included)."""
+    text = "".join(_lines(path)).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _statistic(path: Path, name: str) -> int:
+    """Reads one line of ``memory.stat``: page cache that the kernel gives back under pressure counts as free."""
+    pairs = dict(line.split(" ", 1) for line in _lines(path) if " " in line)
+    return int(pairs.get(name, 0))

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
-import psutil
 
 from tfstyle import errors, files, runtime, stylebook
 
@@ -116,7 +115,7 @@ class Stylizer:
             ShortageError: more memory would be needed than is free.
         """
         height, width, _ = image.shape
-        needed, free = height * width * self.bytes_per_pixel, psutil.virtual_memory().available
+        needed, free = height * width * self.bytes_per_pixel, runtime.available_memory()
         if needed > free:
             side = int(max(height, width) * (free / needed) ** 0.5)
             raise errors.ShortageError(

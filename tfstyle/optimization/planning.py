@@ -4,9 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 
-import psutil
-
-from tfstyle import config, errors, features, images, perceptual, stylebook, weights
+from tfstyle import config, errors, features, images, perceptual, runtime, stylebook, weights
 from tfstyle.runtime import keras
 
 __all__ = [
@@ -226,7 +224,7 @@ def check_memory(model: keras.Model, scale: Scale, chosen: config.Settings) -> N
     Raises:
         ShortageError: says how much is needed and what size would fit.
     """
-    needed, free = features.memory(model, scale.height, scale.width), psutil.virtual_memory().available
+    needed, free = features.memory(model, scale.height, scale.width), runtime.available_memory()
     if needed <= free:
         return
     fits = int(max(scale.height, scale.width) * (free / needed) ** 0.5) // 16 * 16
@@ -249,7 +247,7 @@ def check_paintings(
     Raises:
         ShortageError: says how much is needed.
     """
-    size, free = max(1, round(max(scale.height, scale.width) * chosen.style_scale)), psutil.virtual_memory().available
+    size, free = max(1, round(max(scale.height, scale.width) * chosen.style_scale)), runtime.available_memory()
     for style in available:
         if isinstance(style, stylebook.Painting):
             height, width, _ = style.photo.rgb.shape
