@@ -185,9 +185,30 @@ class TestMany:
         expected = {"painted/a.png", "painted/trip/b.jpg", "painted/trip/day 2/a.png"}
         assert left() - album == {*expected, "album/trip/broken.png"}
         said = capsys.readouterr().err.splitlines()
-        assert len(said) == 5
-        assert "album/trip/broken.png" in next(line for line in said if line.startswith("tfstyle: "))
-        assert said[-1] == "tfstyle: 1 of 4 photos could not be painted, see above; the others are"
+        assert len(said) == 6
+        assert said[0] == "tfstyle: left out album/trip/notes.txt (not a picture of a known kind)"
+        assert "album/trip/broken.png" in next(line for line in said[1:] if line.startswith("tfstyle: "))
+        assert said[-1] == "tfstyle: 1 of 4 photos could not be painted (see above); the other 3 were painted"
+
+    def test_all_of_them_broken(self, stylize, capsys):
+        for name in ("a.png", "b.png"):
+            pathlib.Path(name).write_bytes(b"nonsense" * 40)
+        assert stylize("a.png", "b.png", "-o", "painted") == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert last == "tfstyle: 2 of 2 photos could not be painted (see above); nothing was painted"
+
+    def test_photos_of_every_kind_but_no_hidden_ones(self, stylize, capsys):
+        kinds = {"a.gif": "GIF", "a.png": "PNG", "b.bmp": "BMP", "c.jfif": "JPEG", "d.jp2": "JPEG2000"}
+        hidden = {"._a.png": "PNG", ".trashed-1-c.jpg": "JPEG", ".thumbnails/e.png": "PNG"}
+        pathlib.Path("mixed/.thumbnails").mkdir(parents=True)
+        for name, kind in (kinds | hidden).items():
+            pathlib.Path("mixed", name).write_bytes(drawn.file(drawn.photo(20, 24), kind))
+        pathlib.Path("mixed/f.heic").write_bytes(b"")
+        assert stylize("mixed", "-o", "painted") == 0
+        painted = {name.removeprefix("painted/") for name in left() if name.startswith("painted")}
+        assert painted == {"a.gif.png", "a.png", "b.png", "c.jpg", "d.png"}
+        first = capsys.readouterr().err.splitlines()[0]
+        assert first == "tfstyle: left out mixed/f.heic (HEIC: convert it to JPEG)"
 
     def test_one_that_is_too_large_among_them(self, stylize, album, capsys, monkeypatch):
         class Free:
@@ -261,7 +282,7 @@ def test_two_hundred_photos_of_which_five_are_broken(archive, style, capsys):
     assert left() - before == {f"painted/{name}" for name in archive}
     *complaints, last = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tfstyle: ")]
     assert sorted(line.split(": ")[1] for line in complaints) == sorted(f"archive/{name}" for name in BROKEN)
-    assert last == "tfstyle: 5 of 200 photos could not be painted, see above; the others are"
+    assert last == "tfstyle: 5 of 200 photos could not be painted (see above); the other 195 were painted"
     paint = stylizer.Stylizer(style, engine="savedmodel")
     for name, image in archive.items():
         painted = images.load_image(f"painted/{name}")
@@ -289,6 +310,9 @@ class TestRefusals:
             (["photo.png", "-o", "notes/painted"], "cannot be made"),
             (["photo.png", "-o", "out.gif"], "cannot write '.gif'"),
             (["photo.png", "-o", "out.bmp"], "cannot write '.bmp'"),
+            (["photo.png", "-o", "out.heic"], "cannot write '.heic': choose .jpg"),
+            (["photo.png", "-o", "out.jxl"], "cannot write '.jxl'"),
+            (["photo.png", "-o", "out.xyz"], "cannot write '.xyz'"),
             (["photo.png", "-o", "out.png", "--strength", "1.5"], "use 0 to 1"),
             (["photo.png", "-o", "out.png", "--strength", "nan"], "use 0 to 1"),
             (["photo.png", "-o", "out.png", "--size", "0"], "size"),

@@ -115,16 +115,3 @@ def test_is_folder(tmp_path: pathlib.Path) -> None:
     assert files.is_folder(tmp_path)
     for other in (tmp_path / "file", tmp_path / "missing", "x" * 5000, "a\0b"):
         assert not files.is_folder(other)
-
-
-def test_below_leaves_earlier_results_out(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "painted" / "deep").mkdir(parents=True)
-    for name in ("b", "a", "painted/a", "painted/deep/c"):
-        (tmp_path / name).write_bytes(b"")
-    found = [
-        path.relative_to(tmp_path).as_posix() for path in files.below(tmp_path, tmp_path / "deep" / ".." / "painted")
-    ]
-    assert found == ["a", "b"]
-    everything = ["a", "b", "painted", "painted/a", "painted/deep", "painted/deep/c"]
-    for but in (None, tmp_path, tmp_path / "nowhere"):
-        assert [path.relative_to(tmp_path).as_posix() for path in files.below(tmp_path, but)] == everything

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import drawn
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageFile
 
-from tfstyle import errors
+from tfstyle import errors, images
 from tfstyle.images import decoding
 
 
@@ -38,9 +38,10 @@ def assert_refused(path: pathlib.Path, pattern: str) -> None:
         (lambda _: None, "no such file"),
         (lambda path: path.mkdir(), "is a folder"),
         (os.mkfifo, "not a regular file"),
-        (lambda path: path.symlink_to(path), "damaged|cannot be read|no such"),
+        (lambda path: path.symlink_to(path), "is a link loop: give an image file"),
+        (lambda path: path.symlink_to(path.with_name("gone")), "is a link to a missing file"),
     ],
-    ids=["missing", "folder", "pipe", "link to itself"],
+    ids=["missing", "folder", "pipe", "link to itself", "broken link"],
 )
 def test_what_is_no_file_is_refused(tmp_path: pathlib.Path, make: Callable, pattern: str) -> None:
     path = tmp_path / "photo.jpg"
@@ -155,3 +156,31 @@ def test_what_is_in_a_file_is_read_like_the_file(tmp_path: pathlib.Path) -> None
 def test_bytes_that_are_no_picture_are_refused(data: bytes, pattern: str) -> None:
     with pytest.raises(errors.InputError, match=pattern), decoding.opened(data) as image:
         decoding.decode(image)
+
+
+def test_a_long_strip_is_refused_by_its_header_and_others_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    header = (40_000_000).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
+    strip = drawn.png_chunks((b"IHDR", header), (b"IDAT", b"x"), (b"IEND", b""))
+    for read_header in (images.probe, images.load_image):
+        with pytest.raises(errors.InputError, match="is 40000000x1 pixels: a side has at most 100000"):
+            read_header(strip)
+    monkeypatch.setattr(decoding, "MAX_SIDE", 40)
+    assert images.probe(drawn.file(drawn.photo(30, 40), "PNG")) == (30, 40)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+def test_probe_tells_the_upright_size_without_decoding(
+    monkeypatch: pytest.MonkeyPatch, kind: str, orientation: int
+) -> None:
+    image = drawn.photo(30, 40)
+    data = drawn.file(drawn.stored_as(image, orientation), kind, exif=drawn.exif(orientation))
+    assert images.load_image(data).size == (30, 40)
+    monkeypatch.setattr(Image.Image, "load", None)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    assert images.probe(data) == (30, 40)
+
+
+def test_probe_refuses_what_is_no_picture() -> None:
+    with pytest.raises(errors.InputError, match="^the picture is empty"):
+        images.probe(b"")

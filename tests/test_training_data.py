@@ -179,7 +179,7 @@ UNUSABLE = {
     "black and white": drawn.file(drawn.Image.fromarray(drawn.photo(80, 90, 1)).convert("1"), "PNG"),
     "small": drawn.file(drawn.photo(SIZE - 1, 300, 1), "PNG"),
     "one pixel": drawn.file(np.uint8([[[1, 99, 200]]]), "PNG"),
-    "gif": drawn.file(drawn.photo(80, 90, 1), "GIF"),
+    "targa": drawn.file(drawn.photo(80, 90, 1), "TGA"),
 }
 
 
@@ -220,15 +220,15 @@ class TestUnusable:
 class TestFolder:
     def test_pictures_by_name_in_subfolders_too(self, tmp_path):
         (tmp_path / "more" / "deep").mkdir(parents=True)
-        names = ["b.JPG", "a.jpeg", "more/c.png", "more/deep/d.webp"]
-        for name in [*names, "notes.txt", "clip.mp4", "more/.hidden"]:
+        names = ["b.JPG", "a.jpeg", "more/c.png", "more/deep/d.avif"]
+        for name in [*names, "notes.txt", "clip.mp4", "more/._c.png"]:
             (tmp_path / name).write_bytes(name.encode())
         photos = data.open_photos(str(tmp_path))
         assert [photos[index] for index in range(len(photos))] == [
             b"a.jpeg",
             b"b.JPG",
             b"more/c.png",
-            b"more/deep/d.webp",
+            b"more/deep/d.avif",
         ]
         assert len(data.open_photos(str(tmp_path), but=tmp_path / "more")) == 2
 
@@ -237,13 +237,11 @@ class TestFolder:
         (tmp_path / "good.png").write_bytes(drawn.file(drawn.photo(80, 90, 1), "PNG"))
         made = batches(data.open_photos(str(tmp_path)))
         assert len([made[index] for index in range(20)]) == 20
-        assert made.unusable == {0}
+        assert made.unusable == set()
 
     def test_without_pictures(self, tmp_path):
         (tmp_path / "notes.txt").write_text("nothing")
-        with pytest.raises(
-            errors.InputError, match=r"no photos there: give a folder with \.jpeg, \.jpg, \.png, \.webp"
-        ):
+        with pytest.raises(errors.InputError, match=r"no photos there: give a folder with .*\.jpeg, \.jpg, .*\.png, "):
             data.open_photos(str(tmp_path))
 
 

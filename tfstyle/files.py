@@ -8,7 +8,7 @@ import secrets
 
 from tfstyle import errors
 
-__all__ = ["atomic_write", "below", "check_folder", "digest", "is_folder"]
+__all__ = ["atomic_write", "check_folder", "digest", "is_folder"]
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
@@ -50,15 +50,6 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
         return pathlib.Path(path).is_dir()
     except (OSError, ValueError):
         return False
-
-
-def below(folder: pathlib.Path, but: pathlib.Path | None = None) -> list[pathlib.Path]:
-    """Returns everything in a folder and its subfolders, sorted, but for what is in one of them (earlier results)."""
-    found = sorted(folder.rglob("*"))
-    left_out = but.resolve() if but else None
-    if left_out and folder.resolve() in left_out.parents:
-        return [path for path in found if not path.resolve().is_relative_to(left_out)]
-    return found
 
 
 def digest(path: str | os.PathLike[str]) -> str:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "peak_memory", "run"]
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 # What latency and memory are measured at: height, width.
 _LATENCIES = ((256, 256), (512, 512), (768, 1024))
 _REPEATS = 15
@@ -101,9 +100,10 @@ def _scored(
 
 
 def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray]:
-    paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)[:count]
+    paths = images.find_photos(folder).paths[:count]
     if not paths:
-        raise errors.InputError(f"{folder}: no photos there: give a folder with {', '.join(sorted(_SUFFIXES))} files")
+        suffixes = ", ".join(sorted(images.decoding.SUFFIXES))
+        raise errors.InputError(f"{folder}: no photos there: give a folder with {suffixes} files")
     photos = {path: np.rint(images.load_image(path, size=size).rgb).astype(np.uint8) for path in paths}
     for path, photo in photos.items():
         if min(photo.shape[:2]) < measures.SMALLEST:
@@ -111,7 +111,7 @@ def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray
                 f"{path}: has {min(photo.shape[:2])} pixels on its short side at --size {size}; scores need "
                 f"{measures.SMALLEST}: use a larger --size, or leave it out"
             )
-    return {path.name: photo for path, photo in photos.items()}
+    return {path.relative_to(folder).as_posix(): photo for path, photo in photos.items()}
 
 
 def _settings(folder: pathlib.Path) -> config.TrainingSettings:

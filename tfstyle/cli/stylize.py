@@ -3,18 +3,15 @@
 import argparse
 import collections
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
 
 from tfstyle import _version, errors, files, images, stylizer
 from tfstyle.cli import console, options
 from tfstyle.images import color
 
 __all__ = ["add_arguments", "run"]
-
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
         InputError: unusable input, or some photos could not be painted; all others are.
     """
     options.check_painting(arguments)
-    pairs = _pairs([pathlib.Path(each) for each in arguments.image], pathlib.Path(arguments.output))
+    pairs = _pairs([pathlib.Path(each) for each in arguments.image], arguments.output)
     paint = stylizer.Stylizer(
         stylizer.find(arguments.style), engine=arguments.runtime, count=len(pairs), threads=arguments.threads
     )
@@ -51,20 +48,22 @@ def run(arguments: argparse.Namespace) -> None:
         else:
             console.say(f"{number}/{len(pairs)} {result}")
     if failed:
-        raise errors.InputError(f"{failed} of {len(pairs)} photos could not be painted, see above; the others are")
+        others = f"the other {len(pairs) - failed} were painted" if failed < len(pairs) else "nothing was painted"
+        raise errors.InputError(f"{failed} of {len(pairs)} photos could not be painted (see above); {others}")
 
 
-def _pairs(sources: Sequence[pathlib.Path], output: pathlib.Path) -> list[tuple[pathlib.Path, pathlib.Path]]:
-    """Every photo with its result's file; the names below a folder stay the same."""
-    if output.suffix.lower() in Image.registered_extensions() and not files.is_folder(output):
+def _pairs(sources: Sequence[pathlib.Path], output: str) -> list[tuple[pathlib.Path, pathlib.Path]]:
+    """Pairs every photo with its result's file; the names below a folder stay the same."""
+    if not images.is_folder_name(output):
         if len(sources) != 1 or files.is_folder(sources[0]):
             raise errors.InputError(f"{output} is one picture's name: name a folder for the results of several photos")
         images.check_writable(output)
-        return [(sources[0], output)]
-    pairs = [(photo, output / name) for source in sources for photo, name in _photos(source, output)]
+        return [(sources[0], pathlib.Path(output))]
+    folder = pathlib.Path(output)
+    pairs = [pair for source in sources for pair in _pairs_of(source, folder)]
     if not pairs:
         raise errors.InputError(
-            f"no photos in {', '.join(map(str, sources))}: give {', '.join(sorted(_SUFFIXES))} files"
+            f"no photos in {', '.join(map(str, sources))}: give {', '.join(sorted(images.decoding.SUFFIXES))} files"
         )
     _check_results([result for _, result in pairs])
     return pairs
@@ -77,14 +76,15 @@ def _check_results(results: Sequence[pathlib.Path]) -> None:
         raise errors.InputError(f"several photos would become {twice[0]}: give the folder that they lie in instead")
 
 
-def _photos(source: pathlib.Path, output: pathlib.Path) -> Iterator[tuple[pathlib.Path, pathlib.Path]]:
-    """A photo, or all below a folder but for earlier results; with their names there."""
+def _pairs_of(source: pathlib.Path, output: pathlib.Path) -> list[tuple[pathlib.Path, pathlib.Path]]:
+    """Pairs a photo, or all photos below a folder but earlier results, with their results."""
     if not files.is_folder(source):
-        yield source, pathlib.Path(source.name)
-        return
-    for path in files.below(source, but=output):
-        if path.suffix.lower() in _SUFFIXES and path.is_file():
-            yield path, path.relative_to(source)
+        return [(source, output / images.writable_name(pathlib.PurePath(source.name)))]
+    found = images.find_photos(source, exclude=output)
+    if summary := found.skipped_summary():
+        console.say(f"tfstyle: {summary}")
+    names = images.result_names([path.relative_to(source) for path in found.paths])
+    return [(path, output / name) for path, name in zip(found.paths, names, strict=True)]
 
 
 def _paint(

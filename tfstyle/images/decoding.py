@@ -1,6 +1,7 @@
 """From an image file of nearly any kind to sRGB numbers; whatever is wrong with a file becomes one clear line."""
 
 import contextlib
+import errno
 import functools
 import io
 import os
@@ -10,18 +11,38 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from tfstyle import errors
 
-__all__ = ["MAX_PIXELS", "READERS", "decode", "opened", "srgb_profile"]
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "READERS",
+    "SUFFIXES",
+    "broken_link",
+    "decode",
+    "is_on_its_side",
+    "opened",
+    "srgb_profile",
+]
 
 MAX_PIXELS = 178_956_970
 """Larger pictures are refused: twice Pillow's default MAX_IMAGE_PIXELS, where Pillow refuses too (2 GB as float32)."""
 
+MAX_SIDE = 100_000
+"""Pictures with a longer side are refused; a strip of this length, padded for a network, still fits in memory."""
+
 # A list of what is allowed: some of Pillow's other readers start programs (EPS: Ghostscript), or accept nearly any
 # bytes (TGA). AVIF comes last because older builds of Pillow lack it.
 READERS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
+SUFFIXES = frozenset(
+    {
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".tif", ".tiff", ".gif", ".bmp"),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".jp2", ".j2k", ".j2c", ".jpc", ".jpf", ".jpx", ".avif"),
+    }
+)
+"""The suffixes, in lower case, of the kinds of files in `READERS`."""
 _PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "LAB": "LAB"}  # ICC.1:2022, table 19 -> Pillow
 
 
@@ -59,6 +80,8 @@ def _refuse_non_files(source: str | os.PathLike[str] | bytes) -> None:
             raise errors.InputError("is empty (0 bytes): give an intact image file")
         return
     path = pathlib.Path(source)
+    if path.is_symlink() and not path.exists():
+        raise errors.InputError(f"is {broken_link(path)}: give an image file")
     if path.is_dir():
         raise errors.InputError("is a folder: give one image file")
     if path.exists() and not path.is_file():
@@ -67,10 +90,31 @@ def _refuse_non_files(source: str | os.PathLike[str] | bytes) -> None:
         raise errors.InputError("is empty (0 bytes): give an intact image file")
 
 
+def broken_link(path: pathlib.Path) -> str:
+    """Describes a symbolic link that leads to no file."""
+    try:
+        path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop, before Python 3.13
+        is_loop = isinstance(error, RuntimeError) or error.errno == errno.ELOOP
+        return "a link loop" if is_loop else "a link to a missing file"
+    return "a link"
+
+
+def is_on_its_side(image: Image.Image) -> bool:
+    """Returns whether `image.size` still has to be turned by a quarter, as EXIF says; decodes no pixels."""
+    if image.format == "TIFF" or (image.format == "PNG" and "exif" not in image.info):
+        return False  # Pillow has turned a TIFF's size, and would decode a PNG's pixels in search of the orientation
+    with contextlib.suppress(Exception):  # broken EXIF raises nearly anything
+        return image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    return False
+
+
 def _refuse_extreme_sizes(image: Image.Image) -> None:
     width, height = image.size
     if not 0 < width * height <= MAX_PIXELS:
         raise errors.InputError(f"has {width}x{height} pixels: 1 to {MAX_PIXELS} are accepted, make it smaller")
+    if max(width, height) > MAX_SIDE:
+        raise errors.InputError(f"is {width}x{height} pixels: a side has at most {MAX_SIDE}, crop the picture")
 
 
 def _reason(source: str | os.PathLike[str] | bytes, error: Exception) -> str:

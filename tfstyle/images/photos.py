@@ -20,16 +20,21 @@ from tfstyle.images import decoding
 
 __all__ = [
     "Photo",
+    "WRITABLE_SUFFIXES",
+    "check_suffix",
     "check_writable",
     "encode",
     "fit_size",
     "load_image",
     "load_recipe",
+    "probe",
     "resize",
     "save_image",
 ]
 
 _WRITERS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
+WRITABLE_SUFFIXES = tuple(_WRITERS)
+"""The suffixes of the files that `save_image` writes."""
 _LONGEST = {"JPEG": 65500, "WEBP": 16383}  # pixels a side: JPEG_MAX_DIMENSION of libjpeg, WEBP_MAX_DIMENSION of libwebp
 _DESCRIPTION = 0x010E  # EXIF ImageDescription: the one text field that all four written formats carry
 _RECIPE = "tfstyle recipe: "
@@ -80,6 +85,23 @@ def load_image(path: str | os.PathLike[str] | bytes, *, size: int | None = None,
     height, width = photo.rgb.shape[:2]
     own = max(height, width)
     return resize(photo, *fit_size(height, width, size or min(own, limit or own)))
+
+
+def probe(source: str | os.PathLike[str] | bytes) -> tuple[int, int]:
+    """Returns the height and width of a picture from its header alone; no pixel is decoded.
+
+    They are the upright picture's, as `load_image` returns it.
+
+    Args:
+        source: A file of a kind that `load_image` reads, or its content.
+
+    Raises:
+        errors.InputError: The file is missing, empty, not a picture, or has more pixels than `decoding.MAX_PIXELS` or
+            a longer side than `decoding.MAX_SIDE`.
+    """
+    with decoding.opened(source) as image:
+        width, height = image.size
+        return (width, height) if decoding.is_on_its_side(image) else (height, width)
 
 
 def fit_size(height: int, width: int, long_side: int) -> tuple[int, int]:
@@ -189,6 +211,15 @@ def encode(
     picture = _picture(_checked_rgb(rgb), own_alpha if alpha is None else alpha, on_white=name == "JPEG")
     metadata = {} if recipe is None else {"exif": _exif(recipe)}
     return _written(picture, name, _options(name, quality) | metadata)
+
+
+def check_suffix(suffix: str) -> None:
+    """Checks that `save_image` writes files with this suffix.
+
+    Raises:
+        errors.InputError: It does not; the message lists the suffixes that it writes.
+    """
+    _format(suffix, 100)
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

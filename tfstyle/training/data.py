@@ -14,13 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from tfstyle import errors, files, runtime
+from tfstyle import errors, files, images, runtime
 from tfstyle.runtime import keras
 
 __all__ = ["Batches", "LARGEST", "Photos", "decode", "open_photos"]
 
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
-_READERS = ("JPEG", "PNG", "WEBP")
 # What may be a dataset's name with configuration and version; anything else was meant to be a folder.
 _DATASET = re.compile(r"\w+([/:][\w/:.,=*]*)?")
 LARGEST = 1.75
@@ -50,7 +48,8 @@ class _Folder:
     """The pictures in a folder and its subfolders but for one, by name."""
 
     def __init__(self, folder: pathlib.Path, but: pathlib.Path | None) -> None:
-        self._paths = [path for path in files.below(folder, but) if path.suffix.lower() in _SUFFIXES]
+        found = images.find_photos(folder, exclude=but)
+        self._paths, self.skipped = found.paths, found.skipped
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -88,7 +87,8 @@ def open_photos(text: str, but: pathlib.Path | None = None) -> Photos:
     """
     photos = _Folder(pathlib.Path(text), but) if files.is_folder(text) else _Dataset(_prepared(text))
     if not len(photos):
-        raise errors.InputError(f"{text}: no photos there: give a folder with {', '.join(sorted(_SUFFIXES))} files")
+        suffixes = ", ".join(sorted(images.decoding.SUFFIXES))
+        raise errors.InputError(f"{text}: no photos there: give a folder with {suffixes} files")
     return photos
 
 
@@ -192,7 +192,7 @@ def decode(photos: Photos, index: int, least: int) -> np.ndarray | None:
 def _read(photos: Photos, index: int, least: int, cut: Callable[[Image.Image], Image.Image]) -> np.ndarray | None:
     """What is cut from a photo; None if that is broken, grey or its short side less than the least."""
     try:
-        with Image.open(io.BytesIO(photos[index]), formats=_READERS) as image:
+        with Image.open(io.BytesIO(photos[index]), formats=images.decoding.READERS) as image:
             if min(image.size) < least or image.mode in _GREY_MODES:
                 return None
             pixels = np.asarray(cut(image))

@@ -1,0 +1,154 @@
+"""Photos in folders: one walk for every command, and the names of the results."""
+
+import dataclasses
+import os
+import pathlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from tfstyle import errors
+from tfstyle.images import decoding, photos
+
+__all__ = ["FoundPhotos", "find_photos", "is_folder_name", "result_names", "writable_name"]
+
+_RAW = frozenset(
+    {
+        *(".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dng", ".iiq", ".nef", ".nrw", ".orf", ".pef", ".raf"),
+        *(".raw", ".rw2", ".rwl", ".sr2", ".srw", ".x3f"),
+    }
+)
+_HEIC = frozenset({".heic", ".heif", ".hif"})
+_JPEG = frozenset({".jfif", ".jpe", ".mpo"})
+_NAMED = 3  # files that `FoundPhotos.skipped_summary` names; the others are counted
+
+
+@dataclasses.dataclass(frozen=True)
+class FoundPhotos:
+    """The photos below a folder.
+
+    Attributes:
+        paths: The photos, sorted.
+        skipped: Every other visible file and folder that the walk left out, with the reason.
+    """
+
+    paths: tuple[pathlib.Path, ...]
+    skipped: Mapping[pathlib.Path, str]
+
+    def skipped_summary(self) -> str | None:
+        """Returns one line that names what was left out, or None if nothing was."""
+        if not self.skipped:
+            return None
+        named = [f"{path} ({reason})" for path, reason in list(self.skipped.items())[:_NAMED]]
+        more = len(self.skipped) - len(named)
+        return f"left out {', '.join(named)}" + (f" and {more} more" if more else "")
+
+
+def find_photos(folder: str | os.PathLike[str], *, exclude: str | os.PathLike[str] | None = None) -> FoundPhotos:
+    """Finds the photos in a folder and its subfolders, by suffix.
+
+    Hidden files and folders (names that start with a dot: macOS' `._a.png`, Android's `.trashed-…`) are ignored.
+    Links are followed, each folder once.
+
+    Args:
+        folder: Where to look.
+        exclude: A folder below it to leave out, such as that of earlier results.
+
+    Returns:
+        Files with a suffix of `decoding.SUFFIXES`, and what else was there. Both may be empty.
+
+    Raises:
+        errors.InputError: There is no such folder.
+    """
+    root = pathlib.Path(folder)
+    if not os.path.isdir(root):  # noqa: PTH112 - unlike Path.is_dir, False for every name the system refuses
+        raise errors.InputError(f"{root}: no such folder: check the name")
+    seen = {os.path.realpath(root)}
+    if exclude is not None:
+        seen |= {os.path.realpath(exclude)} - seen
+    ignored = set(seen) - {os.path.realpath(root)}
+    found: list[pathlib.Path] = []
+    skipped: dict[pathlib.Path, str] = {}
+    for path in _walk(root, seen, ignored, skipped):
+        reason = _reason_to_skip(path)
+        if reason:
+            skipped[path] = reason
+        else:
+            found.append(path)
+    return FoundPhotos(tuple(sorted(found)), dict(sorted(skipped.items())))
+
+
+def _walk(
+    folder: pathlib.Path, seen: set[str], ignored: set[str], skipped: dict[pathlib.Path, str]
+) -> Iterator[pathlib.Path]:
+    """Yields the visible files below a folder; notes the folders that it does not enter."""
+    try:
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        skipped[folder] = f"cannot be read: {error.strerror}"
+        return
+    for entry in entries:
+        if not entry.is_dir():
+            yield entry
+        elif (real := os.path.realpath(entry)) not in seen:
+            seen.add(real)
+            yield from _walk(entry, seen, ignored, skipped)
+        elif real not in ignored:
+            is_loop = pathlib.Path(os.path.realpath(folder)).is_relative_to(real)
+            skipped[entry] = "a link loop" if is_loop else "another link to the same folder"
+
+
+def _reason_to_skip(path: pathlib.Path) -> str | None:
+    suffix = path.suffix.lower()
+    if path.is_file():
+        if suffix in decoding.SUFFIXES:
+            return None
+        if suffix in _RAW:
+            return "camera raw: export it as JPEG or TIFF"
+        return "HEIC: convert it to JPEG" if suffix in _HEIC else "not a picture of a known kind"
+    if path.is_symlink():
+        return decoding.broken_link(path)
+    return "not a regular file"
+
+
+def is_folder_name(output: str | os.PathLike[str]) -> bool:
+    """Returns whether a command's output names a folder for its results (True) or one picture (False).
+
+    An existing folder, a name without a suffix and a name that ends with a slash are folders.
+
+    Raises:
+        errors.InputError: The suffix is not one that `save_image` writes.
+    """
+    text, suffix = os.fspath(output), pathlib.Path(output).suffix
+    if os.path.isdir(text) or not suffix or text.endswith(("/", os.sep)):  # noqa: PTH112
+        return True
+    try:
+        photos.check_suffix(suffix)
+    except errors.InputError as error:
+        raise errors.InputError(f"{text}: {error}, or name a folder") from error
+    return False
+
+
+def writable_name(name: pathlib.PurePath) -> pathlib.PurePath:
+    """Returns the result's name for a photo's name: the same if `save_image` writes that kind, else a .jpg or .png.
+
+    >>> [str(writable_name(pathlib.PurePosixPath(name))) for name in ("a.webp", "b.jfif", "c.avif")]
+    ['a.webp', 'b.jpg', 'c.png']
+    """
+    suffix = name.suffix.lower()
+    if suffix in photos.WRITABLE_SUFFIXES:
+        return name
+    return name.with_suffix(".jpg" if suffix in _JPEG else ".png")
+
+
+def result_names(names: Sequence[pathlib.PurePath]) -> list[pathlib.PurePath]:
+    """Returns `writable_name` of each name, all different: where two would be equal, the photo's suffix stays in.
+
+    >>> [str(name) for name in result_names([pathlib.PurePosixPath("a.gif"), pathlib.PurePosixPath("a.png")])]
+    ['a.gif.png', 'a.png']
+    """
+    results = [writable_name(name) for name in names]
+    times = Counter(results)
+    return [
+        result if times[result] == 1 or result == name else name.with_name(name.name + result.suffix)
+        for name, result in zip(names, results, strict=True)
+    ]
