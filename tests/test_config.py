@@ -130,10 +130,36 @@ def test_alpha_or_beta_replace_the_knob(alpha, beta, expected):
     assert config.Settings(content_weight=alpha, style_weight=beta).weighted is expected
 
 
-def test_an_option_is_a_field_with_metadata():
-    field = config.option(3, "how many", choices=("3", "4"), metavar="N")
-    assert field.default == 3
-    assert dict(field.metadata) == {"help": "how many", "choices": ("3", "4"), "metavar": "N"}
+@dataclasses.dataclass(frozen=True)
+class Sample(config.Options):
+    """One option of each kind."""
+
+    share: float = config.option(0.5, "how much", least=0, most=1)
+    count: int | None = config.option(None, "how many", least=1)
+    factors: tuple[float, ...] = config.option((), "numbers", above=0)
+    word: str | None = config.option(None, "which", choices=("a", "b"), flag="one-word")
+
+
+def test_none_is_not_given():
+    assert Sample(count=None, word=None) == Sample()
+    assert Sample(factors=(1.0, 2.0)).stored == {"share": 0.5, "count": None, "factors": [1.0, 2.0], "word": None}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"share": 1.5}, "share is 1.5: use 0 to 1"),
+        ({"share": NAN}, "share is nan: use 0 to 1"),
+        ({"count": 0}, "count is 0: use 1 or more"),
+        ({"factors": (1.0, 0.0)}, "factors is (1.0, 0.0): use a number above 0"),
+        ({"factors": (INFINITE,)}, "factors is (inf,): use a number above 0"),
+        ({"word": "c"}, "one-word 'c': choose one of a, b"),
+    ],
+)
+def test_any_dataclass_of_options_checks_itself(values, message):
+    with pytest.raises(errors.InputError) as caught:
+        Sample(**values)
+    assert str(caught.value) == message
 
 
 # ------------------------------------------------------------------------------------------------------ layer weights

@@ -2,8 +2,9 @@
 
 import argparse
 import dataclasses
+import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from tfstyle import config, errors
@@ -59,30 +60,51 @@ def check_painting(arguments: argparse.Namespace) -> None:
         raise errors.InputError(f"threads is {arguments.threads}: use 0 or more")
 
 
-def add_settings(parser: argparse.ArgumentParser, left_out: tuple[str, ...] = (), kind: type = config.Settings) -> None:
-    """Adds one option per field of a dataclass of settings.
+def add_settings(
+    parser: argparse.ArgumentParser,
+    kind: type = config.Settings,
+    *,
+    leave_out: Sequence[str] = (),
+    title: str = "settings",
+) -> None:
+    """Adds one option per field of a dataclass made with `config.option`.
 
     Args:
         parser: of a subcommand.
-        left_out: fields that this subcommand does not offer.
-        kind: `config.Settings` or `config.TrainingSettings`.
+        kind: the dataclass.
+        leave_out: fields that this subcommand does not offer.
+        title: of the group in the help.
     """
-    group = parser.add_argument_group("settings")
-    types = typing.get_type_hints(kind)
+    group = parser.add_argument_group(title)
+    hints = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        if field.name in left_out:
-            continue
-        about = field.metadata
-        default = "" if field.default in ("", 0, 0.0, (), -1.0) else f" (default: {field.default})"
-        keywords: dict[str, Any] = {"choices": about["choices"]} if about["choices"] else {"metavar": about["metavar"]}
-        group.add_argument(
-            f"--{field.name.replace('_', '-')}",
-            dest=field.name,
-            type=_converter(types[field.name]),
-            default=argparse.SUPPRESS,
-            help=(about["help"] + default).replace("%", "%%"),
-            **keywords,
-        )
+        if field.name not in leave_out:
+            _add_option(group, field, _without_none(hints[field.name]))
+
+
+def _add_option(group: Any, field: dataclasses.Field, kind: Any) -> None:
+    about, missing = field.metadata, dataclasses.MISSING
+    keywords: dict[str, Any] = {"dest": field.name, "default": argparse.SUPPRESS, "required": field.default is missing}
+    if kind is bool:
+        keywords["action"] = "store_false" if field.default is True else "store_true"
+    elif about["nargs"]:
+        keywords |= {"type": typing.get_args(kind)[0], "nargs": about["nargs"], "metavar": about["metavar"]}
+    else:
+        keywords["type"] = _converter(kind)
+        keywords |= {"choices": about["choices"]} if about["choices"] else {"metavar": about["metavar"]}
+    shown = "" if field.default in (missing, None, (), "") or kind is bool else f" (default: {_shown(field.default)})"
+    group.add_argument(f"--{config.flag_of(field)}", help=(about["help"] + shown).replace("%", "%%"), **keywords)
+
+
+def _without_none(kind: Any) -> Any:
+    """``X`` for ``X | None``."""
+    if isinstance(kind, types.UnionType) or typing.get_origin(kind) is typing.Union:
+        (kind,) = (each for each in typing.get_args(kind) if each is not type(None))
+    return kind
+
+
+def _shown(default: Any) -> str:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
 def add_sheet(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +114,7 @@ def add_sheet(parser: argparse.ArgumentParser) -> None:
 
 
 def read_settings(arguments: argparse.Namespace, kind: type = config.Settings) -> Any:
-    """The settings that were given, as the dataclass that holds them; the others keep their defaults.
+    """The options that `add_settings` added, as the dataclass; those not given keep their defaults.
 
     Raises:
         InputError: a value outside its range.
@@ -101,26 +123,27 @@ def read_settings(arguments: argparse.Namespace, kind: type = config.Settings) -
 
 
 def given_settings(arguments: argparse.Namespace, kind: type = config.Settings) -> dict[str, Any]:
-    """The settings that were given, by name."""
+    """The options that were given, by field name."""
     given = vars(arguments)
-    names = [field.name for field in dataclasses.fields(kind)]
-    return {name: given[name] for name in names if name in given}
+    values = {field.name: given[field.name] for field in dataclasses.fields(kind) if field.name in given}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-def parse(field: str, text: str) -> Any:
-    """Reads one setting's value as the command line does.
+def parse(name: str, text: str, kind: type = config.Settings) -> Any:
+    """Parses one option's value as the command line does.
 
     Args:
-        field: name of a field of `config.Settings`.
+        name: of a field.
         text: as typed.
+        kind: the dataclass.
 
     Returns:
         The value, of the field's type.
 
     Raises:
-        ValueError: the text is no such value.
+        ValueError: the text is not such a value.
     """
-    return _converter(typing.get_type_hints(config.Settings)[field])(text)
+    return _converter(_without_none(typing.get_type_hints(kind)[name]))(text)
 
 
 def _converter(kind: Any) -> Callable[[str], Any]:

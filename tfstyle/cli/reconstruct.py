@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="one picture each; NAME+NAME for several layers at once; default: as in the paper's figure",
     )
     options.add_sheet(parser)
-    options.add_settings(parser, left_out=_LEFT_OUT)
+    options.add_settings(parser, leave_out=_LEFT_OUT)
     parser.set_defaults(start="noise")
 
 

@@ -89,7 +89,7 @@ class Session:
                 self._timelapse.restore(state)
         except (KeyError, ValueError) as error:
             path = checkpoints.path_for(self._outputs.output)
-            raise errors.InputError(f"{path}: does not fit this version: delete it and start anew") from error
+            raise errors.InputError(f"{path}: does not fit this version: delete it and start over") from error
 
     def complete(self, title: str) -> np.ndarray:
         """Runs to the end and writes everything.
