@@ -15,8 +15,8 @@ import runs
 from PIL import Image
 
 from tfstyle import checkpoints, errors
-from tfstyle.cli import console, video
-from tfstyle.video import reader
+from tfstyle.cli import console
+from tfstyle.video import painter, prefetching, reader
 
 STYLE = "starry_night"
 COUNT = 24
@@ -120,7 +120,7 @@ def test_less_than_half_of_the_flicker():
 class TestInterrupted:
     @pytest.fixture(autouse=True)
     def _small_parts(self, monkeypatch):
-        monkeypatch.setattr(video, "_PART", 5)
+        monkeypatch.setattr(painter, "_PART", 5)
 
     @pytest.fixture
     def stop_after(self, monkeypatch):
@@ -147,7 +147,8 @@ class TestInterrupted:
         stop_after(count)
         assert paint("-o", "out.mp4") == 130
         assert (
-            f"stopped after frame {count}: out.mp4 ends there; go on with the same command" in capsys.readouterr().err
+            f"stopped after frame {count}: out.mp4 ends there; run the same command with --resume"
+            in capsys.readouterr().err
         )
         assert times("out.mp4") == times("film.mp4")[:count]
 
@@ -187,9 +188,9 @@ class TestRefuses:
     def test_strength(self, capsys, strength):
         assert "use 0 to 1" in self.refused(capsys, "-o", "out.mp4", "--strength", strength)
 
-    @pytest.mark.parametrize("option", ["--size", "--threads"])
-    def test_numbers_below_nought(self, capsys, option):
-        assert "use 0 or more" in self.refused(capsys, "-o", "out.mp4", option, "-3")
+    @pytest.mark.parametrize(("option", "accepted"), [("--size", "use 1 or more"), ("--threads", "use 0 or more")])
+    def test_negative_numbers(self, capsys, option, accepted):
+        assert accepted in self.refused(capsys, "-o", "out.mp4", option, "-3")
 
     def test_unknown_style(self, capsys):
         assert "no style 'nobody'" in self.refused(capsys, "-o", "out.mp4", style="nobody")
@@ -210,9 +211,9 @@ class TestRefuses:
         assert "full: is not empty: name a new folder" in self.refused(capsys, "-o", "full")
 
 
-class TestAhead:
+class TestPrefetch:
     def test_same_items_in_order(self):
-        assert list(video.ahead(iter(range(100)))) == list(range(100))
+        assert list(prefetching.prefetch(iter(range(100)))) == list(range(100))
 
     def test_works_ahead_but_not_far(self):
         made = []
@@ -222,7 +223,7 @@ class TestAhead:
                 made.append(number)
                 yield number
 
-        ahead = video.ahead(items(), most=3)
+        ahead = prefetching.prefetch(items(), capacity=3)
         assert next(ahead) == 0
         time.sleep(0.3)
         assert len(made) in (4, 5)
@@ -233,7 +234,7 @@ class TestAhead:
             yield 1
             raise errors.InputError("broken")
 
-        ahead = video.ahead(items())
+        ahead = prefetching.prefetch(items())
         assert next(ahead) == 1
         with pytest.raises(errors.InputError, match="broken"):
             next(ahead)
@@ -247,15 +248,16 @@ class TestAhead:
             finally:
                 closed.append(True)
 
-        ahead = video.ahead(items())
+        ahead = prefetching.prefetch(items())
         next(ahead)
         ahead.close()
         assert closed == [True]
 
 
 _WRAPPER = """
-from tfstyle.cli import main, video
-video._PART = 3
+from tfstyle.cli import main
+from tfstyle.video import painter
+painter._PART = 3
 main.main()
 """
 

@@ -6,7 +6,16 @@ from typing import Any
 
 from tfstyle import errors
 
-__all__ = ["Options", "Settings", "TrainingSettings", "check_value", "flag_of", "layer_weights", "option"]
+__all__ = [
+    "FilmSettings",
+    "Options",
+    "Settings",
+    "TrainingSettings",
+    "check_value",
+    "flag_of",
+    "layer_weights",
+    "option",
+]
 
 _LARGEST_SEED = 2**63 - 1  # TensorFlow's stateless generators take int64.
 
@@ -250,6 +259,27 @@ class TrainingSettings:
             variation_weight=self.variation_weight,
             precision=self.precision,
         )
+
+
+@dataclasses.dataclass(frozen=True)
+class FilmSettings(Options):
+    """How a film is painted.
+
+    Attributes are described by their help texts.
+
+    Raises:
+        InputError: a value is outside its range.
+    """
+
+    strength: float = option(
+        1.0, "how much style, 0 (the film itself) to 1 (as trained)", metavar="0..1", least=0, most=1
+    )
+    keep_colors: bool = option(False, "keep the film's colors")
+    size: int | None = option(
+        None, "long side of the painted film (default: the film's own)", metavar="PIXELS", least=1
+    )
+    flicker: bool = option(False, "paint each frame on its own, which flickers")
+    threads: int = option(0, "CPU threads, 0 for all", metavar="N", least=0)
 
 
 def layer_weights(text: str, default: tuple[str, ...]) -> dict[str, float]:

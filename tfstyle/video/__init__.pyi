@@ -1,3 +1,4 @@
-from . import audio, flicker, reader, writer
+from . import audio, flicker, painter, prefetching, reader, writer
+from .painter import FilmProgress, paint_film
 
-__all__ = ["audio", "flicker", "reader", "writer"]
+__all__ = ["FilmProgress", "audio", "flicker", "paint_film", "painter", "prefetching", "reader", "writer"]

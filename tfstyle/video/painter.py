@@ -1,0 +1,187 @@
+"""Painting a film: decoding, painting, flicker removal and encoding run at the same time, each in its own thread."""
+
+import dataclasses
+import itertools
+import math
+import os
+import pathlib
+import time
+from collections.abc import Generator, Iterator
+
+import numpy as np
+
+from tfstyle import _version, checkpoints, config, errors, files, images, stylizer
+from tfstyle.images import color
+from tfstyle.video import flicker as flicker_filter
+from tfstyle.video import prefetching, reader, writer
+
+__all__ = ["FilmProgress", "paint_film"]
+
+# Frames in a part, which is the most that is lost when the process is killed: five to ten seconds of work.
+_PART = 150
+
+
+@dataclasses.dataclass(frozen=True)
+class FilmProgress:
+    """How far a film has been painted.
+
+    Attributes:
+        step: frames painted, those of an interrupted run included.
+        steps: frames in total: estimated until the film is finished, always more than `step` before that.
+        seconds: spent in this run.
+        resumed: frames that an interrupted run had painted.
+    """
+
+    step: int
+    steps: int
+    seconds: float
+    resumed: int
+
+    @property
+    def frames_per_second(self) -> float:
+        """Frames painted per second, in this run."""
+        return (self.step - self.resumed) / self.seconds if self.seconds else 0.0
+
+    @property
+    def headline(self) -> str:
+        """The speed, for a progress bar."""
+        return f"{self.frames_per_second:.1f} frames/s"
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left, estimated; NaN before the first frame."""
+        return (self.steps - self.step) / self.frames_per_second if self.frames_per_second else math.nan
+
+
+def paint_film(  # noqa: PLR0913 - the options of `config.FilmSettings`
+    source: str | os.PathLike[str],
+    result: str | os.PathLike[str],
+    style: str | os.PathLike[str],
+    *,
+    strength: float = 1.0,
+    keep_colors: bool = False,
+    size: int | None = None,
+    flicker: bool = False,
+    threads: int = 0,
+    resume: bool = False,
+) -> Generator[FilmProgress, None, None]:
+    """Paints a film with a trained network, without flicker.
+
+    The film is finished when the iterator is exhausted. Stopping earlier (``break``) leaves a playable film of the
+    frames painted so far and a checkpoint, from which ``resume=True`` continues::
+
+        for progress in tfstyle.paint_film("film.mp4", "painted.mp4", "starry_night"):
+            print(progress.step, progress.headline)
+
+    Args:
+        source: any file that FFmpeg reads, or a folder of frames.
+        result: an ``.mp4`` or ``.gif`` file, or a new folder for PNG frames.
+        style: the name of a trained style or its folder.
+        strength: 0 (the film itself) to 1 (as trained).
+        keep_colors: keep the film's colors; only light and dark are painted.
+        size: long side of the painted film, pixels; None for the film's own size.
+        flicker: paint each frame on its own, which flickers.
+        threads: CPU threads; 0 for all.
+        resume: continue an interrupted run with the same arguments.
+
+    Yields:
+        Progress after each frame, and once more when the film is finished.
+
+    Raises:
+        InputError: the film cannot be read, or the result cannot be written.
+        ShortageError: the disk is full, or the frames need more memory than is free.
+    """
+    settings = config.FilmSettings(strength, keep_colors, size, flicker, threads)
+    yield from _Run(pathlib.Path(source), pathlib.Path(result), os.fspath(style), settings).steps(resume=resume)
+
+
+class _Run:
+    """One film from its start, or from where it was interrupted, to its end."""
+
+    def __init__(self, source: pathlib.Path, result: pathlib.Path, style: str, settings: config.FilmSettings) -> None:
+        if result.exists() and source.exists() and result.samefile(source):
+            raise errors.InputError(f"{result} is the film itself: choose another name for the result")
+        self._source, self._result, self._style, self._settings = source, result, style, settings
+        self._film = reader.open_clip(source)
+        self._size = _size(self._film, settings.size)
+        self._writer = writer.open_film(result, self._film, self._size)
+        self._filter = None if settings.flicker else flicker_filter.Steady()
+        # A film has many frames: TensorFlow's slow start pays off.
+        self._paint = stylizer.Stylizer(stylizer.find(style), engine="savedmodel", threads=settings.threads)
+        self._painted, self._resumed, self._started = 0, 0, time.monotonic()
+
+    def steps(self, *, resume: bool) -> Iterator[FilmProgress]:
+        """Yields progress; see `paint_film`."""
+        interrupted = checkpoints.Interrupted(self._result, resume=resume)
+        self._restore(interrupted.state(self._recipe, insist=True))
+        try:
+            yield from checkpoints.checkpointed(
+                self._frames(), self._save, is_due=lambda progress: progress.step % _PART == 0
+            )
+        except (GeneratorExit, KeyboardInterrupt):
+            self._writer.finish()
+            raise
+        if not self._painted:
+            raise errors.InputError(f"{self._source}: has no frames: give a film")
+        self._writer.finish()
+        self._writer.clear()
+        checkpoints.remove(self._result)
+        yield self._progress(steps=self._painted)
+
+    def _frames(self) -> Iterator[FilmProgress]:
+        """Paints and writes frame after frame."""
+        for frame in self._painted_frames():
+            self._writer.add(frame)
+            self._painted += 1
+            yield self._progress(steps=max(self._film.count, self._painted + 1))
+
+    def _painted_frames(self) -> Iterator[reader.Frame]:
+        decoded = itertools.islice(self._film.frames(self._size), self._painted, None)
+        pairs = prefetching.prefetch((frame, self._paint(frame.pixels)) for frame in prefetching.prefetch(decoded))
+        for frame, painted in pairs:
+            steady = self._filter(frame.pixels, painted) if self._filter else painted
+            yield dataclasses.replace(frame, pixels=self._mixed(frame.pixels, steady))
+
+    def _mixed(self, photo: np.ndarray, painted: np.ndarray) -> np.ndarray:
+        strength, keep_colors = self._settings.strength, self._settings.keep_colors
+        if strength == 1 and not keep_colors:
+            return painted
+        mixed = color.mix(painted, photo, strength, keep_colors=keep_colors)
+        return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+    def _progress(self, steps: int) -> FilmProgress:
+        return FilmProgress(self._painted, steps, time.monotonic() - self._started, self._resumed)
+
+    def _save(self) -> None:
+        self._writer.pause()
+        counts = {"painted": self._painted, "parts": self._writer.parts, "last_duration": self._writer.last_duration}
+        state = {name: np.array(value) for name, value in counts.items()}
+        checkpoints.save(self._result, self._recipe, {**state, **(self._filter.state() if self._filter else {})})
+
+    def _restore(self, state: dict[str, np.ndarray] | None) -> None:
+        """Returns to the last closed part."""
+        if state is None:
+            self._writer.begin()
+            checkpoints.remove(self._result)  # Its parts are gone now.
+            return
+        self._painted = self._resumed = int(state["painted"])
+        self._writer.parts, self._writer.last_duration = int(state["parts"]), int(state["last_duration"])
+        if not self._writer.whole():
+            raise errors.InputError(f"{self._result}: its first parts are gone: start over, without --resume")
+        if self._filter:
+            self._filter.restore(state)
+
+    @property
+    def _recipe(self) -> dict:
+        digest = None if files.is_folder(self._source) else files.digest(self._source)
+        settings = {name: value for name, value in dataclasses.asdict(self._settings).items() if name != "threads"}
+        names = {"film": str(self._source), "style": self._style, "sha256": digest}
+        return {"tfstyle": _version.__version__, **names, **settings}
+
+
+def _size(film: reader.Clip, long_side: int | None) -> tuple[int, int]:
+    """Height and width of the painted film; a size that is asked for is made even, which every player supports."""
+    if long_side is None:
+        return film.height, film.width
+    height, width = images.fit_size(film.height, film.width, long_side)
+    return max(2, height // 2 * 2), max(2, width // 2 * 2)
