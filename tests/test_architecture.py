@@ -30,8 +30,8 @@ ORDER = [
     "optimization",
     "reports",
     "transform",
-    "training",
     "stylizer",
+    "training",
     "video",
     "evaluation",
     "service",
@@ -42,12 +42,12 @@ ORDER = [
 HEAVY = {"losses", "layers", "features", "perceptual", "stylebook.painting"}
 HEAVY |= {f"optimization.{name}" for name in ("minimizers", "planning", "problem", "recipes", "run")}
 HEAVY |= {f"transform.{name}" for name in ("export", "inference_layers", "networks", "upsampling")}
-HEAVY |= {f"training.{name}" for name in ("data", "loop", "muon", "trainer")}
+HEAVY |= {f"training.{name}" for name in ("data", "log", "loop", "muon", "session", "trainer")}
 HEAVY |= {"evaluation.scoring"}
 # Backend-neutral: training runs on whatever backend Keras has.
 KERAS_ONLY = {"losses", "layers", "features", "perceptual"}
 KERAS_ONLY |= {f"transform.{name}" for name in ("networks", "upsampling")}
-KERAS_ONLY |= {f"training.{name}" for name in ("loop", "muon", "trainer")}
+KERAS_ONLY |= {f"training.{name}" for name in ("log", "loop", "muon", "trainer")}
 FRAMEWORKS = {"keras", "tensorflow", "tensorflow_datasets"}
 # What `runtime`, the one door to them, calls them.
 DOOR = {"keras": "keras", "ops": "keras", "tf": "tensorflow"}

@@ -1,9 +1,5 @@
-"""The command line ``tfstyle train``: from photos and a painting to a style's folder; interrupted, killed, refused."""
+"""The command line ``tfstyle train``: progress, Ctrl-C, kills, and refusals in one line."""
 
-import csv
-import dataclasses
-import hashlib
-import json
 import os
 import pathlib
 import random
@@ -13,28 +9,26 @@ import sys
 import time
 
 import h5py
-import numpy as np
 import pytest
 import runs
-import tensorflow as tf
 
-from tfstyle import checkpoints, images, optimization, reports, stylebook, stylizer, training
-from tfstyle.cli import console, train
+from tfstyle import checkpoints, images, stylizer, training
+from tfstyle.cli import console
 from tfstyle.stylebook import stored as stored_styles
-from tfstyle.transform import export, networks
+from tfstyle.transform import export
 
 LAYERS = ("--content-layers", "conv2_2", "--style-layers", "conv1_1,conv2_1")
 SMALL = ("--batch", "1", "--crop", "64", "--style-size", "64", "--precision", "float32", *LAYERS)
 WORDS = ("painting.png", "--name", "waves", "--data", "photos", *SMALL)
 THREE = (*WORDS, "--steps", "3")
-PARTS = ("content", "style", "variation", "grid")
+FEW = "warning: photos has only 4 photos: the network will learn them by heart; use hundreds, better thousands"
 
 
 @pytest.fixture(autouse=True)
 def workplace(folder, tiny_networks):
     """The current folder with painting.png and photos; a small network that reports after each step."""
     tiny_networks.setattr(training.Training, "REPORT_EVERY", 1)
-    tiny_networks.setattr(train, "_SAMPLE_SIZE", 48)
+    tiny_networks.setattr(training.log, "SAMPLE_SIZE", 48)
     tiny_networks.setattr(stored_styles, "SIZES", (256,))
     runs.folder_of_photos(folder / "photos")
     images.save_image("painting.png", runs.painting(70, 90))
@@ -54,7 +48,7 @@ def weights_of(folder):
 
 
 def refused(capsys, *words):
-    """The one line of a training that does not begin or cannot go on."""
+    """The one line of a training that does not start or cannot continue."""
     capsys.readouterr()
     assert tfstyle(*words) == 2
     said = capsys.readouterr()
@@ -66,155 +60,8 @@ def refused(capsys, *words):
 
 @pytest.fixture
 def weights_only(monkeypatch):
-    """Leaves out SavedModel and LiteRT file, which take longest."""
+    """Skips the export, which takes longest."""
     monkeypatch.setattr(export, "write", lambda *_: None)
-
-
-@pytest.fixture(scope="module")
-def kept():
-    return []
-
-
-@pytest.fixture
-def whole(kept, weights_only):  # noqa: ARG001
-    """The weights of the uninterrupted training, done once."""
-    if not kept:
-        assert tfstyle(*THREE, "-o", "whole") == 0
-        kept.append(weights_of("whole"))
-    return kept[0]
-
-
-class TestHappyPath:
-    def test_leaves_a_style(self, capsys):
-        assert tfstyle(*THREE, "--sample-every", "2") == 0
-        made = {str(path.relative_to("waves")) for path in pathlib.Path("waves").rglob("*") if path.is_file()}
-        assert made >= {"saved_model.pb", "model.tflite", "preview.jpg", "training/losses.csv"}
-        assert {name for name in made if name.startswith("training/")} == {
-            "training/losses.csv",
-            "training/losses.png",
-            "training/sample-000002.jpg",
-            "training/sample-000003.jpg",
-        }
-        said = capsys.readouterr()
-        assert said.out == ""
-        lines = said.err.splitlines()
-        assert lines[0].startswith("waves 1/3  loss ")
-        assert lines[-1] == "saved waves: paint with tfstyle stylize PHOTO --style waves"
-        assert set(os.listdir()) == {"painting.png", "photo.png", "photos", "waves"}
-
-        rows = _rows("waves")
-        assert [row["step"] for row in rows] == ["1", "2", "3"]
-        for row in rows:
-            parts = sum(float(row[name]) for name in PARTS)
-            assert parts == pytest.approx(float(row["loss"]), rel=1e-3)
-        assert max(images.load_image("waves/preview.jpg").rgb.shape) == 48
-        assert _card("waves")["beginning"] is None
-
-        served = tf.saved_model.load("waves").signatures["serve"]
-        image = np.rint(images.load_image("photo.png").rgb).astype(np.uint8)
-        painted = served(image=tf.constant(image[None]))["stylized"].numpy()[0]
-        other = stylizer.Stylizer("waves", engine="litert")(image)
-        assert np.abs(painted.astype(np.int16) - other).max() <= 2
-
-        assert runs.command("stylize", "photo.png", "--style", "waves", "-o", "out.png") == 0
-        np.testing.assert_array_equal(images.load_image("out.png").rgb, other)
-
-    def test_the_preview_is_what_the_network_paints(self, weights_only, monkeypatch):
-        seen = []
-        finish = train.Course.finish
-        monkeypatch.setattr(train.Course, "finish", lambda self: (finish(self), seen.append(self)))
-        assert tfstyle(*THREE, "-o", "out") == 0
-        (course,) = seen
-        expected = course._run.paint(course._diary.photo)
-        assert np.abs(images.load_image("out/preview.jpg").rgb - expected).mean() < 3
-        for variable, stored in zip(course._run.network.variables, _stored("out", course._run.network), strict=True):
-            np.testing.assert_array_equal(variable, stored)
-
-    def test_curves_are_drawn_with_every_sample(self, weights_only, monkeypatch):
-        drawn, plot = [], reports.plot_curves
-
-        def plotted(path, curves):
-            drawn.append((str(path), set(curves), curves["loss"]))
-            plot(path, curves)
-
-        monkeypatch.setattr(reports, "plot_curves", plotted)
-        assert tfstyle(*THREE, "--sample-every", "2") == 0
-        losses = [float(row["loss"]) for row in _rows("waves")]
-        names = {"loss", *PARTS}
-        assert drawn == [
-            ("waves/training/losses.png", names, ([1, 2], losses[:2])),
-            ("waves/training/losses.png", names, ([1, 2, 3], losses)),
-        ]
-        assert images.load_image("waves/training/losses.png").rgb.std() > 5
-
-    def test_without_matplotlib_there_is_the_table_alone(self, weights_only, monkeypatch, capsys):
-        monkeypatch.setitem(sys.modules, "matplotlib", None)
-        assert tfstyle(*WORDS, "--steps", "1") == 0
-        assert {path.name for path in pathlib.Path("waves/training").iterdir()} == {"losses.csv", "sample-000001.jpg"}
-        assert "matplotlib" not in capsys.readouterr().err
-
-    def test_losses_for_tensorboard(self, weights_only):
-        assert tfstyle(*THREE, "--tensorboard", "board/waves") == 0
-        (file,) = pathlib.Path("board/waves").iterdir()
-        told = [tf.compat.v1.Event.FromString(each.numpy()) for each in tf.data.TFRecordDataset(str(file))]
-        values = [(event.step, value) for event in told for value in event.summary.value]
-        found = {(step, value.tag): float(tf.make_ndarray(value.tensor)) for step, value in values}
-        expected = {(int(row["step"]), name): float(row[name]) for row in _rows("waves") for name in (*PARTS, "loss")}
-        assert len(found) == len(values) == 15
-        assert found == pytest.approx(expected, rel=1e-6)
-
-    def test_begins_with_another_styles_network(self, weights_only):
-        beginning = runs.shaken(networks.build("realtime"))
-        path = pathlib.Path("first", stylizer.WEIGHTS)
-        path.parent.mkdir()
-        beginning.save_weights(path)
-        hardly = ("--steps", "1", "--learning-rate", "1e-7")
-        assert tfstyle(*WORDS, *hardly, "--begin-with", "first") == 0
-        for variable, stored in zip(beginning.variables, _stored("waves", beginning), strict=True):
-            np.testing.assert_allclose(stored, variable, atol=1e-5)
-        assert _card("waves")["beginning"] == hashlib.sha256(path.read_bytes()).hexdigest()
-
-    def test_a_stored_style_in_place_of_a_painting(self, weights_only, monkeypatch):
-        monkeypatch.delenv("TFSTYLE_COMPACT_WEIGHTS")
-        small = SMALL[: -len(LAYERS)]
-        assert tfstyle("scream", "--name", "s", "--data", "photos", *small, "--steps", "1") == 0
-        assert weights_of("s")
-
-    def test_photos_that_cannot_serve_are_counted(self, weights_only, capsys, monkeypatch):
-        for name in ("a.jpg", "b.png"):
-            pathlib.Path("photos", name).write_bytes(b"broken")
-        monkeypatch.setattr(training.Training, "REPORT_EVERY", 9)
-        assert tfstyle(*WORDS, "--steps", "9") == 0
-        assert "2 photos were broken, grey or small, and left out" in capsys.readouterr().err.splitlines()[-1]
-
-    def test_a_slow_picture_beforehand(self, weights_only, capsys, monkeypatch):
-        def quick(photo, available, chosen):
-            assert (chosen.size, chosen.style_scale, chosen.strength) == (48, 64 / 48, 0.35)
-            return paint(photo, available, dataclasses.replace(chosen, iterations=(2,)))
-
-        paint = optimization.Optimization
-        monkeypatch.setattr(optimization, "Optimization", quick)
-        assert tfstyle(*THREE, "--preview") == 0
-        assert max(images.load_image("waves/training/preview.png").rgb.shape) == 48
-        assert "saved waves/training/preview.png" in capsys.readouterr().err
-
-    def test_the_seed_decides(self, whole):
-        assert tfstyle(*THREE, "--seed", "1", "-o", "other") == 0
-        assert weights_of("other") != whole
-
-
-def _rows(folder):
-    return list(csv.DictReader(pathlib.Path(folder, "training", "losses.csv").read_text().splitlines()))
-
-
-def _card(folder):
-    return json.loads(pathlib.Path(folder, "card.json").read_text())
-
-
-def _stored(folder, network):
-    copy = networks.build(network.name)
-    copy.load_weights(pathlib.Path(folder, stylizer.WEIGHTS))
-    return copy.variables
 
 
 @pytest.fixture
@@ -235,78 +82,53 @@ def interrupt(monkeypatch):
     return arrange
 
 
+@pytest.mark.usefixtures("weights_only")
+class TestOutput:
+    def test_progress_warning_and_result(self, capsys):
+        assert tfstyle(*WORDS, "--steps", "2") == 0
+        said = capsys.readouterr()
+        assert said.out == ""
+        lines = said.err.splitlines()
+        assert lines[0] == FEW
+        assert lines[1].startswith("waves 1/2  loss ")
+        assert lines[-1] == "saved waves: stylize with tfstyle stylize PHOTO --style waves"
+        assert set(os.listdir()) == {"painting.png", "photo.png", "photos", "waves"}
+        assert tfstyle(*WORDS, "--steps", "2", "--resume") == 0
+        assert capsys.readouterr().err == "waves is already trained\n"
+        assert "holds a trained style" in refused(capsys, *WORDS, "--steps", "2")
+
+    def test_unusable_photos_are_counted(self, capsys, monkeypatch):
+        for name in ("a.jpg", "b.png"):
+            pathlib.Path("photos", name).write_bytes(b"broken")
+        monkeypatch.setattr(training.Training, "REPORT_EVERY", 9)
+        assert tfstyle(*WORDS, "--steps", "9") == 0
+        assert "; 2 photos were broken, gray or too small and left out" in capsys.readouterr().err.splitlines()[-1]
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("weights_only")
 class TestInterruption:
     @pytest.mark.parametrize(("step", "number"), [(1, signal.SIGINT), (2, signal.SIGTERM)])
-    def test_stop_and_resume(self, whole, capsys, interrupt, step, number):
+    def test_stop_and_resume(self, capsys, interrupt, step, number):
+        assert tfstyle(*THREE, "-o", "whole") == 0
         interrupt(step, number)
         assert tfstyle(*THREE) == 130
-        assert f"stopped after step {step}: go on with the same command and --resume" in capsys.readouterr().err
-        assert not pathlib.Path("waves", stylizer.WEIGHTS).exists()
+        assert f"stopped after step {step}: continue with the same command and --resume" in capsys.readouterr().err
         assert checkpoints.load("waves/training/network")[1]["step"] == step
+        assert "holds an interrupted training" in refused(capsys, *THREE)
         assert tfstyle(*THREE, "--resume") == 0
-        assert weights_of("waves") == whole
-        assert checkpoints.load("waves/training/network") is None
-        assert [row["step"] for row in _rows("waves")] == ["1", "2", "3"]
+        assert weights_of("waves") == weights_of("whole")
 
-    def test_in_the_last_step_there_is_nothing_to_stop(self, whole, interrupt):
+    def test_in_the_last_step_there_is_nothing_to_stop(self, interrupt):
         interrupt(3)
         assert tfstyle(*THREE) == 0
-        assert weights_of("waves") == whole
+        assert weights_of("waves")
 
-    def test_another_training_is_refused_with_the_difference(self, capsys, interrupt):
-        interrupt(1)
-        assert tfstyle(*THREE) == 130
-        kept = pathlib.Path("waves/training/network.tfstyle").read_bytes()
-        said = refused(capsys, *THREE, "--seed", "4", "--resume")
-        assert r"had other settings (seed was 0, now 4" in said
-        images.save_image("photos/new.png", runs.photo(90, 90, seed=9))
-        assert "data was ['photos', 4], now ['photos', 5]" in refused(capsys, *THREE, "--resume")
-        assert pathlib.Path("waves/training/network.tfstyle").read_bytes() == kept
-
-    def test_resume_of_nothing_starts(self, whole):
-        assert tfstyle(*THREE, "--resume") == 0
-        assert weights_of("waves") == whole
-
-    def test_resume_of_what_is_done_does_nothing(self, weights_only, capsys):
-        assert tfstyle(*THREE) == 0
-        before = pathlib.Path("waves", stylizer.WEIGHTS).stat().st_mtime_ns
-        capsys.readouterr()
-        assert tfstyle(*THREE, "--resume") == 0
-        assert capsys.readouterr().err == "waves is trained already\n"
-        assert pathlib.Path("waves", stylizer.WEIGHTS).stat().st_mtime_ns == before
-        assert tfstyle(*WORDS, "--steps", "2", "--resume") == 0
-        assert _card("waves")["settings"]["steps"] == 2
-
-    def test_a_finished_style_stays_whole_meanwhile(self, weights_only, interrupt):
-        assert tfstyle(*THREE) == 0
-        files = [pathlib.Path("waves", name) for name in (stylizer.WEIGHTS, "card.json", stylebook.STATISTICS)]
-        before = [path.read_bytes() for path in files]
-        images.save_image("other.png", runs.painting(70, 90, seed=8))
-        interrupt(1)
-        assert tfstyle("other.png", *THREE[1:]) == 130
-        assert [path.read_bytes() for path in files] == before
-
-    @pytest.mark.usefixtures("weights_only")
-    def test_samples_among_the_photos_are_no_photos(self, interrupt):
-        words = [*THREE, "--sample-every", "1", "-o", "photos/waves"]
+    def test_in_the_preview_there_is_nothing_to_continue(self, capsys, interrupt):
         interrupt(2)
-        assert tfstyle(*words) == 130
-        assert list(pathlib.Path("photos/waves/training").glob("sample-*.jpg"))
-        assert tfstyle(*words, "--resume") == 0
-        assert _card("photos/waves")["data"] == ["photos", 4]
-
-    def test_another_last_network_is_another_training(self, capsys, interrupt, *, tiny, monkeypatch):
-        interrupt(1)
-        assert tfstyle(*THREE, "--finish", "0.4") == 130
-        monkeypatch.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
-        said = refused(capsys, *THREE, "--finish", "0.4", "--resume")
-        assert "last network was compact, now vgg19" in said
-
-    def test_a_damaged_checkpoint(self, capsys):
-        pathlib.Path("waves/training").mkdir(parents=True)
-        pathlib.Path("waves/training/network.tfstyle").write_bytes(b"PK\x03\x04")
-        assert "delete it and start over" in refused(capsys, *THREE, "--resume")
+        assert tfstyle(*THREE, "--preview") == 130
+        assert "stopped" not in capsys.readouterr().err
+        assert not pathlib.Path("waves/training/network.tfstyle").exists()
 
 
 class TestRefusals:
@@ -317,14 +139,12 @@ class TestRefusals:
             (["nosuch", *WORDS[1:]], "no painting 'nosuch'"),
             ([*WORDS[:4], "nowhere"], "neither a folder nor a TensorFlow dataset"),
             ([*WORDS[:4], "empty"], "no photos there"),
-            ([*WORDS, "-o", "painting.png"], "cannot be made"),
+            ([*WORDS, "-o", "painting.png"], "cannot be created"),
             ([*WORDS, "--sample-every", "0"], "use 1 or more steps"),
             ([*WORDS, "--tensorboard", "painting.png"], "painting.png: no event file can be written there"),
             ([*WORDS, "--begin-with", "nosuch"], "no style 'nosuch'"),
             ([*WORDS, "--begin-with", "photos"], "photos/network.weights.h5: cannot be read"),
             ([*WORDS, "--crop", "8"], "64 or more"),
-            ([*WORDS, "--steps", "0"], "1 or more"),
-            ([*WORDS, "--learning-rate", "0"], "a positive number"),
             ([*WORDS, "--network", "vgg19"], "--network"),
             ([*WORDS, "--style-layers", "conv9_9"], "conv9_9"),
             (["painting.png", "--data", "photos"], "--name"),
@@ -341,12 +161,6 @@ class TestRefusals:
             path.write_bytes(b"broken")
         assert "500 photos in a row are broken" in refused(capsys, *THREE)
 
-    def test_a_loss_that_is_no_number(self, capsys):
-        said = refused(capsys, *WORDS, "--steps", "5", "--learning-rate", "1e30")
-        assert "no longer a number" in said
-        assert "smaller --learning-rate" in said
-        assert not pathlib.Path("waves/saved_model.pb").exists()
-
 
 # The command with a small network, and a checkpoint after every step.
 _WRAPPER = """
@@ -355,9 +169,9 @@ runtime.import_tensorflow()
 import runs
 from tfstyle import training
 from tfstyle.transform import networks
-from tfstyle.cli import main, train
+from tfstyle.cli import main
 networks.NETWORKS["realtime"] = runs.small_body
-training.Training.REPORT_EVERY, train._SECONDS_BETWEEN_CHECKPOINTS, train._SAMPLE_SIZE = 1, 0.0, 48
+training.Training.REPORT_EVERY, training.session._SECONDS_BETWEEN_CHECKPOINTS, training.log.SAMPLE_SIZE = 1, 0.0, 48
 main.main()
 """
 _LONG = (*WORDS, "--steps", "40", "-o", "out")

@@ -38,11 +38,11 @@ def compiled(tmp_path_factory):
 
 @pytest.fixture
 def start(compiled):
-    """Starts Python in a new process: here, Keras computes by TensorFlow."""
+    """Starts Python in a new process: in this one, Keras runs on TensorFlow."""
 
-    def run(*words, backend="jax"):
+    def run(*words):
         places = os.pathsep.join(str(pathlib.Path(__file__).parents[up]) for up in (0, 1))
-        chosen = {"TFSTYLE_BACKEND": backend, "PYTHONPATH": places, "JAX_COMPILATION_CACHE_DIR": str(compiled)}
+        chosen = {"PYTHONPATH": places, "JAX_COMPILATION_CACHE_DIR": str(compiled)}
         return subprocess.run(
             [sys.executable, *words], env={**os.environ, **chosen}, capture_output=True, text=True, timeout=240
         )
@@ -55,7 +55,7 @@ def asked(start):
     """What a piece of code prints, as JSON, with `accelerator`, `data`, `jax` and `numpy` at hand."""
 
     def run(code):
-        head = "import json, jax, numpy\nfrom tfstyle import data\nfrom train import accelerator\n"
+        head = "import json, jax, numpy\nfrom train import accelerator\nfrom tfstyle.training import data\n"
         done = start("-c", head + code)
         assert done.returncode == 0, done.stderr[-3000:]
         return json.loads(done.stdout.splitlines()[-1])
@@ -63,8 +63,8 @@ def asked(start):
     return run
 
 
-def accelerated(start, *words, backend="jax"):
-    return start("-m", "train.accelerator", *WORDS, *words, backend=backend)
+def accelerated(start, *words):
+    return start("-m", "train.accelerator", *WORDS, *words)
 
 
 RAMP = """
@@ -168,7 +168,7 @@ assert ended("fast", "--resume") == ended("whole") == 0
         assert not pathlib.Path("fast/card.json").exists()
         words = ("-m", "tfstyle.cli.main", "train", *WORDS, *self.FOUR)
         for folder, more in (("fast", "--resume"), ("plain", "--sample-every=1")):
-            done = start(*words, "-o", folder, more, backend="tensorflow")
+            done = start(*words, "-o", folder, more)
             assert done.returncode == 0, done.stderr[-3000:]
         fast, plain = (
             np.genfromtxt(f"{folder}/training/losses.csv", names=True, delimiter=",") for folder in ("fast", "plain")
@@ -182,13 +182,6 @@ assert ended("fast", "--resume") == ended("whole") == 0
 
 
 class TestRefuses:
-    def test_another_backend(self, start):
-        done = accelerated(start, "--steps", "1", backend="tensorflow")
-        assert (done.returncode, done.stderr.splitlines()[-1]) == (
-            2,
-            "python -m train.accelerator: error: Keras' backend is tensorflow: set TFSTYLE_BACKEND=jax",
-        )
-
     def test_photos_of_which_none_can_serve(self, start, workplace):
         done = accelerated(start, "--steps", "1", "--crop", "1000")
         assert done.returncode == 2

@@ -4,6 +4,7 @@ import collections
 import importlib.util
 import io
 import os
+import socket
 import sys
 
 import coco_like
@@ -206,7 +207,7 @@ class TestUnusable:
 
     def test_hundreds_in_a_row_are_an_error(self):
         photos = Memory(*UNUSABLE.values())
-        with pytest.raises(errors.InputError, match="500 photos in a row are broken, grey or smaller than 64 pixels"):
+        with pytest.raises(errors.InputError, match="500 photos in a row are broken, gray or smaller than 64 pixels"):
             batches(photos)[0]
         assert sum(photos.reads.values()) == 500
 
@@ -221,7 +222,9 @@ class TestFolder:
     def test_pictures_by_name_in_subfolders_too(self, tmp_path):
         (tmp_path / "more" / "deep").mkdir(parents=True)
         names = ["b.JPG", "a.jpeg", "more/c.png", "more/deep/d.avif"]
-        for name in [*names, "notes.txt", "clip.mp4", "more/._c.png"]:
+        (tmp_path / ".trash").mkdir()
+        hidden = ["more/.hidden", "more/._c.png", ".trashed-1.jpg", ".trash/e.jpg"]
+        for name in [*names, *hidden, "notes.txt", "clip.mp4"]:
             (tmp_path / name).write_bytes(name.encode())
         photos = data.open_photos(str(tmp_path))
         assert [photos[index] for index in range(len(photos))] == [
@@ -230,7 +233,7 @@ class TestFolder:
             b"more/c.png",
             b"more/deep/d.avif",
         ]
-        assert len(data.open_photos(str(tmp_path), but=tmp_path / "more")) == 2
+        assert len(data.open_photos(str(tmp_path), exclude=tmp_path / "more")) == 2
 
     def test_a_folder_that_is_called_like_a_picture(self, tmp_path):
         (tmp_path / "album.jpg").mkdir()
@@ -302,6 +305,36 @@ class TestDataset:
         with pytest.raises(errors.InputError, match="neither a folder nor a TensorFlow dataset") as caught:
             data.open_photos(name)
         assert "\n" not in str(caught.value)
+
+    @pytest.fixture
+    def server(self, dataset, monkeypatch):
+        """Names an address that the dataset would be downloaded from; tfds must not start to download."""
+
+        def download_from(url):
+            monkeypatch.setattr(coco_like.CocoLike, "url_infos", {url: None})
+            monkeypatch.setattr(coco_like.CocoLike, "_split_generators", lambda *_: pytest.fail("tried to download"))
+
+        return download_from
+
+    @pytest.mark.parametrize("answers", [False, True])
+    def test_a_server_that_is_not_reached_is_named_at_once(self, dataset, server, monkeypatch, answers):
+        """Refused connections, and connections that stay silent."""
+        monkeypatch.setattr(data, "_TIMEOUT", 0.2)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            if not answers:
+                silent.close()
+            server(f"http://127.0.0.1:{silent.getsockname()[1] if answers else 9}/train2017.zip")
+            with pytest.raises(errors.InputError) as caught:
+                data.open_photos(dataset)
+        message = str(caught.value)
+        assert message.startswith("coco_like/2017: is not downloaded yet, and 127.0.0.1 cannot be reached (")
+        assert message.endswith("check your network connection, or give a folder of photos")
+        assert "\n" not in message
+
+    def test_a_prepared_dataset_needs_no_server(self, dataset, server):
+        data.open_photos(dataset)
+        server("http://127.0.0.1:9/train2017.zip")
+        assert len(data.open_photos(dataset)) == coco_like.COUNT
 
     def test_folders_do_without_tensorflow_datasets(self, tmp_path, monkeypatch):
         (tmp_path / "a.png").write_bytes(b"")

@@ -28,8 +28,8 @@ def make(photos, tiny_networks):
     def training_(**changes):
         defaults = {"steps": 3, "batch": 2, "crop": 64, "style_size": 64, "precision": "float32", "seed": 5}
         layers = {"content_layers": "conv2_2", "style_layers": "conv1_1,conv2_1"}
-        chosen = config.TrainingSettings(**{**defaults, **layers, **changes})
-        return training.Training(chosen, stylebook.Painting(runs.painting(70, 90)), photos)
+        settings = config.TrainingSettings(**{**defaults, **layers, **changes})
+        return training.Training(settings, stylebook.Painting(runs.painting(70, 90)), photos)
 
     return training_
 
@@ -81,7 +81,7 @@ class TestProgress:
 
     def test_headline_names_all_losses(self):
         losses = {"content": 1.0, "style": 12.5, "variation": 0.25, "loss": 13.75}
-        headline = training.Progress(1, 2, losses, 1.0, math.nan).headline
+        headline = training.TrainingProgress(1, 2, losses, 1.0, math.nan).headline
         assert headline == "loss 13.75 (content 1  style 12.5  variation 0.25)"
 
     def test_the_loss_falls(self, make):
@@ -190,7 +190,7 @@ class TestBeginning:
             networks.build("realtime").save_weights(file)
         elif kind != "missing":
             file.write_bytes({"empty": b"", "no weights": b"weights", "cut short": whole[: len(whole) // 2]}[kind])
-        with pytest.raises(errors.InputError, match=r"network\.weights\.h5: no weights for realtime: ") as caught:
+        with pytest.raises(errors.InputError, match=r"network\.weights\.h5: has no weights for realtime: ") as caught:
             run.begin_with(file)
         assert "\n" not in str(caught.value)
 
@@ -250,7 +250,7 @@ class TestLastStretch:
 class TestFailures:
     def test_a_loss_that_is_no_number(self, make):
         run = make(learning_rate=1e30, steps=4)
-        with pytest.raises(errors.InputError, match="is no longer a number between steps .*--learning-rate") as caught:
+        with pytest.raises(errors.InputError, match="is not a finite number between steps .*--learning-rate") as caught:
             list(run)
         assert "\n" not in str(caught.value)
         assert run.step < 4
@@ -287,6 +287,7 @@ class TestSettings:
             ("crop", 63),
             ("style_size", 10),
             ("threads", -1),
+            ("threads", 0),
             ("finish", 1.1),
             ("finish", math.nan),
             ("learning_rate", 0),
@@ -309,10 +310,10 @@ class TestSettings:
         assert "\n" not in str(caught.value)
 
     def test_the_slow_paths_settings_have_the_same_loss(self):
-        chosen = config.TrainingSettings(
+        settings = config.TrainingSettings(
             strength=0.8, variation_weight=2, style_layers="conv1_1", content_layers="conv2_2"
         )
-        slow = chosen.loss("vgg19")
+        slow = settings.loss("vgg19")
         assert (slow.features, slow.strength, slow.variation_weight) == ("vgg19", 0.8, 2)
         assert (slow.style_layers, slow.content_layers) == ("conv1_1", "conv2_2")
         assert slow.form == "relative"

@@ -1,7 +1,8 @@
-from .config import Settings
+from .config import Settings, TrainingSettings
 from .errors import InputError
 from .images import Photo, load_image, save_image
 from .optimization import Iterate, optimize, reconstruct
+from .training import TrainingProgress, train
 from .video import FilmProgress, paint_film
 
 __all__ = [
@@ -10,9 +11,12 @@ __all__ = [
     "Iterate",
     "Photo",
     "Settings",
+    "TrainingProgress",
+    "TrainingSettings",
     "load_image",
     "optimize",
     "paint_film",
     "reconstruct",
     "save_image",
+    "train",
 ]

@@ -192,73 +192,70 @@ class Settings:
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingSettings:
-    """Everything that decides what a transformation network learns, besides painting and photos.
+class TrainingSettings(Options):
+    """Everything that decides what a transformation network learns, besides the painting and the photos.
 
-    Attributes are described by their help texts.
+    Each option's help text describes its attribute.
 
     Raises:
-        InputError: a value outside its range.
+        InputError: a value is outside its range.
     """
 
-    network: str = option("realtime", "what is trained", choices=("realtime", "johnson"))
-    strength: float = option(0.35, "how much style, 0 (the photo) to 1 (texture only)", metavar="0..1")
-    steps: int = option(8000, "of the optimiser", metavar="N")
-    batch: int = option(4, "photos per step", metavar="N")
-    crop: int = option(256, "side of the photos' crops", metavar="PIXELS")
-    style_size: int = option(512, "long side of the painting: larger paints larger strokes", metavar="PIXELS")
-    learning_rate: float = option(6e-3, "of Muon at the start; falls by a cosine to 2 %", metavar="X")
-    features: str = option("compact", "network the loss looks through", choices=("compact", "vgg19"))
-    finish: float = option(
-        0.1, "share of the last steps that look through vgg19, if its weights are at hand", metavar="0..1"
+    network: str = option("realtime", "architecture of the trained network", choices=("realtime", "johnson"))
+    strength: float = option(0.35, "style strength, 0 (the photo) to 1 (texture only)", metavar="0..1", least=0, most=1)
+    steps: int = option(8000, "training steps", metavar="N", least=1)
+    batch: int = option(4, "photos per step", metavar="N", least=1)
+    crop: int = option(256, "side of the random crops", metavar="PIXELS", least=64)
+    style_size: int = option(
+        512, "long side of the painting; larger means larger brush strokes", metavar="PIXELS", least=64
     )
-    content_layers: str = option("", "NAME[:WEIGHT],... of the content loss; default: the network's", metavar="LAYERS")
-    style_layers: str = option("", "NAME[:WEIGHT],... of the style loss; default: the network's", metavar="LAYERS")
-    variation_weight: float = option(-1.0, "of the total variation (smoothness); default: a little", metavar="X")
-    # Measured on realtime (docs/realtime.md): 16 dB of grid become 4, the loss rises by 3 %.
-    grid_weight: float = option(3000.0, "of the grid that upsampling leaves", metavar="X")
-    border_weight: float = option(0.0, "of what is painted otherwise where a photo ends", metavar="X")
-    stability_weight: float = option(0.0, "of what noise in a photo changes of its picture", metavar="X")
+    learning_rate: float = option(6e-3, "initial learning rate; decays by a cosine to 2 percent", metavar="X", above=0)
+    features: str = option("compact", "loss network", choices=("compact", "vgg19"))
+    finish: float = option(
+        0.1,
+        "share of the steps, at the end, with vgg19 as loss network if its weights are available",
+        metavar="0..1",
+        least=0,
+        most=1,
+    )
+    content_layers: str | None = option(
+        None, "content layers, NAME[:WEIGHT],... (default: depends on the loss network)", metavar="LAYERS"
+    )
+    style_layers: str | None = option(
+        None, "style layers, NAME[:WEIGHT],... (default: depends on the loss network)", metavar="LAYERS"
+    )
+    variation_weight: float | None = option(
+        None, "weight of the total variation loss (default: a small one)", metavar="X", least=0
+    )
+    # Measured on realtime (docs/realtime.md): the grid falls from 16 dB to 4, the loss rises by 3 percent.
+    grid_weight: float = option(3000.0, "weight of the loss on the grid that upsampling leaves", metavar="X", least=0)
+    border_weight: float = option(0.0, "weight of the border-consistency loss", metavar="X", least=0)
+    stability_weight: float = option(
+        0.0, "weight of the stability loss (output change under imperceptible input noise)", metavar="X", least=0
+    )
     precision: str = option(
         "auto",
-        "of the arithmetic; auto: bfloat16 where the processor is made for it",
+        "number format of the networks; auto: bfloat16 on processors that support it natively",
         choices=("auto", "bfloat16", "float32"),
     )
-    seed: int = option(0, "of weights, photos and crops", metavar="N")
-    threads: int = option(0, "processor threads, 0 for all", metavar="N")
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            _check_choice(field, getattr(self, field.name))
-        for name, least in (("steps", 1), ("batch", 1), ("crop", 64), ("style_size", 64), ("threads", 0)):
-            _require(getattr(self, name) >= least, name.replace("_", "-"), getattr(self, name), f"{least} or more")
-        _require(0 <= self.finish <= 1, "finish", self.finish, "0 to 1")
-        for name in ("grid_weight", "border_weight", "stability_weight"):
-            _require(0 <= getattr(self, name) < math.inf, name.replace("_", "-"), getattr(self, name), "0 or more")
-        _require(0 < self.learning_rate < math.inf, "learning-rate", self.learning_rate, "a positive number")
-        _require(0 <= self.seed < 2**32, "seed", self.seed, "0 to 2^32 - 1")
-        self.loss(self.features)
+    seed: int = option(0, "seed of initial weights, photos and crops", metavar="N", least=0, most=2**32 - 1)
+    threads: int | None = option(None, "CPU threads (default: all)", metavar="N", least=1)
 
     def loss(self, network: str) -> Settings:
-        """The slow path's settings with the same loss.
+        """Returns the slow path's settings for the same loss.
 
         Args:
-            network: that the loss looks through.
+            network: the loss network.
 
         Returns:
-            Settings of `planning.objective_for`.
+            Settings for `planning.objective_for`.
 
         Raises:
-            InputError: a value outside its range.
+            InputError: a value is outside its range.
         """
-        return Settings(
-            features=network,
-            strength=self.strength,
-            content_layers=self.content_layers,
-            style_layers=self.style_layers,
-            variation_weight=self.variation_weight,
-            precision=self.precision,
-        )
+        shared = ("strength", "content_layers", "style_layers", "variation_weight", "precision")
+        values = {name: getattr(self, name) for name in shared}
+        return Settings(features=network, **{name: value for name, value in values.items() if value is not None})
 
 
 @dataclasses.dataclass(frozen=True)

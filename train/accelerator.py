@@ -1,9 +1,9 @@
-"""Trains on a GPU or TPU: ``TFSTYLE_BACKEND=jax python -m train.accelerator PAINTING --name NAME --data DATA``.
+"""Trains on a GPU or TPU: ``python -m train.accelerator PAINTING --name NAME --data DATA``.
 
-Does the steps of `tfstyle train`, whose options it takes, with the same losses, optimiser and learning rates, for
-processors that take longer to be told of a step than to do it: all photos lie in their memory, crops are cut there, and
-hundreds of steps are one call. Keras' JAX backend does that, without TensorFlow. What is left in the folder is a
-checkpoint: ``tfstyle train`` with the same options and ``--resume`` makes the style of it, on any machine.
+Takes the options of `tfstyle train` and does its steps with the same losses, optimizer and learning rates. On fast
+hardware, launching a step takes longer than the step itself. So all photos lie in the accelerator's memory, crops are
+cut there, and hundreds of steps are one call to Keras' JAX backend; TensorFlow is not needed. The result is a
+checkpoint: ``tfstyle train`` with the same options and ``--resume`` exports the style, on any machine.
 """
 
 import argparse
@@ -16,16 +16,19 @@ import jax
 import numpy as np
 from jax import numpy as jnp
 
-from tfstyle import config, errors, stylebook, training
-from tfstyle.cli import console
-from tfstyle.cli import train as command
-from tfstyle.runtime import keras
-from tfstyle.training import data
+from tfstyle import runtime
+
+runtime.use_backend("jax")  # Before anything imports Keras.
+
+from tfstyle import config, errors, stylebook, training  # noqa: E402
+from tfstyle.cli import console, options  # noqa: E402
+from tfstyle.cli import train as command  # noqa: E402
+from tfstyle.training import data  # noqa: E402
 
 __all__ = ["Accelerated", "Resident", "crops", "main", "resident"]
 
 Array: TypeAlias = jax.Array
-# Variables of network, optimiser and metrics, as Keras' `train_step` takes them.
+# Variables of network, optimizer and metrics, as Keras' `train_step` takes them.
 State: TypeAlias = tuple[list[Array], list[Array], list[Array], list[Array]]
 
 
@@ -33,8 +36,8 @@ class Resident(NamedTuple):
     """Photos in the accelerator's memory.
 
     Attributes:
-        pixels: ``[N, S, S, 3]``, uint8; beyond a photo's sides its edges go on.
-        sides: ``[N, 2]``, heights and widths, float32.
+        pixels: ``[N, S, S, 3]``, uint8, padded with their edges to squares of one size.
+        sides: ``[N, 2]``, heights and widths before padding, float32.
     """
 
     pixels: Array
@@ -42,24 +45,24 @@ class Resident(NamedTuple):
 
 
 def resident(photos: data.Photos, least: int) -> tuple[Resident, set[int]]:
-    """Takes photos to the accelerator.
+    """Copies photos to the accelerator.
 
     Args:
         photos: from `data.open_photos`.
-        least: short side, pixels, that they must have.
+        least: smallest usable short side, pixels.
 
     Returns:
-        Those that can serve, and the numbers of those that cannot.
+        The usable photos, and the indices of the others.
 
     Raises:
-        InputError: none can.
+        InputError: no photo is usable.
     """
     with futures.ThreadPoolExecutor() as pool:
         decoded = list(pool.map(lambda index: data.decode(photos, index, least), range(len(photos))))
     usable = [pixels for pixels in decoded if pixels is not None]
     if not usable:
         raise errors.InputError(
-            f"all photos are broken, grey or smaller than {least} pixels: give other photos or a smaller --crop"
+            f"all photos are broken, gray or smaller than {least} pixels: give other photos or a smaller --crop"
         )
     side = max(max(pixels.shape) for pixels in usable)
     margins = [(side - pixels.shape[0], side - pixels.shape[1]) for pixels in usable]
@@ -72,13 +75,13 @@ def resident(photos: data.Photos, least: int) -> tuple[Resident, set[int]]:
 
 
 def crops(photos: Resident, key: Array, size: int, count: int) -> Array:
-    """Random crops, as `data.Batches` has them.
+    """Cuts random crops, distributed as those of `data.Batches`.
 
     Args:
         photos: to cut from.
         key: JAX' random key.
         size: side of a crop, pixels.
-        count: how many.
+        count: number of crops.
 
     Returns:
         ``[count, size, size, 3]``, float32, 0..255.
@@ -101,16 +104,25 @@ def crops(photos: Resident, key: Array, size: int, count: int) -> Array:
 
 
 class Accelerated(training.Training):
-    """`training.Training` with all photos and many steps on the accelerator."""
+    """A training whose photos lie in the accelerator's memory, and which does many steps in one call.
+
+    Args:
+        settings: of the training.
+        style: a painting, or stored statistics.
+        photos: from `data.open_photos`.
+
+    Raises:
+        InputError: a layer is unusable, weights are not available, or no photo is usable.
+    """
 
     REPORT_EVERY = 200
 
-    def __init__(self, chosen: config.TrainingSettings, style: stylebook.Style, photos: data.Photos) -> None:
-        super().__init__(chosen, style, photos)
-        self._resident, self.unusable = resident(photos, chosen.crop)
+    def __init__(self, settings: config.TrainingSettings, style: stylebook.Style, photos: data.Photos) -> None:
+        super().__init__(settings, style, photos)
+        self._resident, self.unusable = resident(photos, settings.crop)
         self.accelerator = jax.devices()[0].device_kind
-        self._trainer.build((None, chosen.crop, chosen.crop, 3))
-        self._many = jax.jit(self._steps, static_argnames="network", donate_argnames="state")
+        self._trainer.build((None, settings.crop, settings.crop, 3))
+        self._train_span = jax.jit(self._steps, static_argnames="network", donate_argnames="state")
 
     def _fit(self, steps: range) -> dict[str, float]:
         run = self._trainer
@@ -119,20 +131,20 @@ class Accelerated(training.Training):
         state = tuple([jnp.array(variable.value) for variable in kind] for kind in kinds)
         frozen = [variable.value for variable in run.target.model.variables]
         span = np.array((steps.start, steps.stop))
-        state = self._many(state, self._resident, frozen, span, network=run.target.model.name)
+        state = self._train_span(state, self._resident, frozen, span, network=run.target.model.name)
         for kind, values in zip(kinds, state, strict=True):
             for variable, value in zip(kind, values, strict=True):
                 variable.assign(value)
         return {name: float(value) for name, value in run.get_metrics_result().items()}
 
     def _steps(self, state: State, photos: Resident, frozen: list[Array], span: Array, network: str) -> State:
-        """Does the steps of a span; the loss network's variables are given, so that they are no constants of it."""
-        del network  # Another one is another program.
-        run, chosen, target = self._trainer, self.chosen, self._trainer.target
-        key = jax.random.key(chosen.seed)
+        """Does a span of steps; the loss network's variables are arguments, so that they do not become constants."""
+        del network  # It distinguishes the compiled programs of two loss networks.
+        run, settings, target = self._trainer, self.settings, self._trainer.target
+        key = jax.random.key(settings.seed)
 
         def step(number: Array, state: State) -> State:
-            batch = crops(photos, jax.random.fold_in(key, number), chosen.crop, chosen.batch)
+            batch = crops(photos, jax.random.fold_in(key, number), settings.crop, settings.batch)
             return run.train_step(state, (batch,))[1]
 
         run.target = dataclasses.replace(target, model=lambda image: target.model.stateless_call([], frozen, image)[0])
@@ -151,15 +163,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m train.accelerator", description=(__doc__ or "").splitlines()[0])
     command.add_arguments(parser)
     arguments = parser.parse_args()
-    if keras.config.backend() != "jax":
-        parser.error(f"Keras' backend is {keras.config.backend()}: set TFSTYLE_BACKEND=jax")
     try:
-        course = command.prepared(arguments, *command.read(arguments), Accelerated)
-        if course:
-            with console.Interrupts().watch() as interrupts:
-                course.learn(interrupts)
-            course.save()
-            console.say("make the style of it: tfstyle train with the same options, and --resume")
+        settings = options.read_settings(arguments, config.TrainingSettings)
+        session = training.Session(command.plan_from(arguments, settings), Accelerated)
+        with console.Interrupts().watch() as interrupts:
+            command.show(session.steps(), arguments.name, interrupts)
+        if not session.is_done:
+            session.save()
+        console.say("finish it with tfstyle train, the same options and --resume")
     except errors.InputError as error:
         parser.error(str(error))
     except KeyboardInterrupt:

@@ -7,7 +7,6 @@ and writes its model card. ``--last`` makes the shipped network better by a stag
 
 import argparse
 import json
-import os
 import pathlib
 import shutil
 import subprocess
@@ -77,7 +76,7 @@ def _train(
             if number == 1:  # Later ones begin with the stage before, which may be done already.
                 before = _beginning(recipe, folder)
             words = [recipe.painting or folder.name, "--name", folder.name, "--data", data, "-o", str(result)]
-            words += [*options.split(), *(["--begin-with", str(before)] if before else [])]
+            words += ["--overwrite", *options.split(), *(["--begin-with", str(before)] if before else [])]
             result.mkdir(parents=True, exist_ok=True)
             if accelerated:
                 _accelerator(*words, *(["--resume"] if resume else []))
@@ -103,7 +102,7 @@ def _beginning(recipe: recipes.Recipe, folder: pathlib.Path) -> pathlib.Path | N
 
 def _accelerator(*arguments: str) -> None:
     command = [sys.executable, "-m", "train.accelerator", *arguments]
-    subprocess.run(command, env={**os.environ, "TFSTYLE_BACKEND": "jax"}, check=True)
+    subprocess.run(command, check=True)
 
 
 def _tfstyle(*arguments: str | pathlib.Path) -> None:

@@ -1,4 +1,4 @@
-"""Training of a transformation network on photos."""
+"""Training of transformation networks."""
 
 import lazy_loader
 

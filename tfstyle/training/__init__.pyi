@@ -1,4 +1,23 @@
-from . import data, loop, muon, trainer
-from .loop import Progress, Training, last_network, target_for
+from . import data, log, loop, muon, session, trainer
+from .data import FewPhotosWarning, Photos, open_photos
+from .loop import Training, TrainingProgress, final_loss_network, target_for
+from .session import Session, TrainingPlan, train
 
-__all__ = ["Progress", "Training", "data", "last_network", "loop", "muon", "target_for", "trainer"]
+__all__ = [
+    "FewPhotosWarning",
+    "Photos",
+    "Session",
+    "Training",
+    "TrainingPlan",
+    "TrainingProgress",
+    "data",
+    "final_loss_network",
+    "log",
+    "loop",
+    "muon",
+    "open_photos",
+    "session",
+    "target_for",
+    "train",
+    "trainer",
+]

@@ -1,13 +1,16 @@
-"""Photographs to train on: a folder or a TensorFlow dataset, as batches of random crops.
+"""Photos to train on, from a folder or a TensorFlow dataset, as batches of random crops.
 
-A batch is a pure function of seed and step, so an interrupted training goes on with exactly the pictures that it would
-have seen. Photos that cannot serve (broken, grey, smaller than a crop) are replaced by others and counted; they never
-stop a training.
+A batch depends only on the seed and its step, so a resumed training sees exactly the pictures that an uninterrupted one
+would have seen. Unusable photos (broken, gray, smaller than a crop) are replaced by others and counted; they never stop
+a training.
 """
 
 import io
 import pathlib
 import re
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -17,38 +20,44 @@ from PIL import Image
 from tfstyle import errors, files, images, runtime
 from tfstyle.runtime import keras
 
-__all__ = ["Batches", "LARGEST", "Photos", "decode", "open_photos"]
+__all__ = ["Batches", "FEW", "FewPhotosWarning", "LARGEST", "Photos", "decode", "open_photos"]
 
-# What may be a dataset's name with configuration and version; anything else was meant to be a folder.
+# What a TensorFlow dataset's name with configuration and version can look like; any other text is a missing folder.
 _DATASET = re.compile(r"\w+([/:][\w/:.,=*]*)?")
 LARGEST = 1.75
-"""A photo is shrunk until its short side is one to this many crops long: COCO's 640 x 480 to 256..448."""
-_GREY_MODES = {"1", "L", "LA", "I", "F"}
-# A photo whose channels differ by less than this on average is grey: JPEG noise alone makes about 1.
-_GREY = 2.0
-# So many photos in a row that cannot serve: something is wrong with all of them.
+"""Photos are shrunk until their short side is between 1 and this many crops long; COCO's 640x480 to 256..448."""
+FEW = 100
+"""With fewer photos a network learns them by heart. A guess: 994 were enough for the shipped styles, 4 are not."""
+_GRAY_MODES = {"1", "L", "LA", "I", "F"}
+# A photo whose channels differ by less than this on average is gray: JPEG noise alone makes about 1.
+_GRAY = 2.0
+# After this many unusable photos in a row, something is wrong with all of them.
 _PATIENCE = 500
-
-
-# That decode: one does 80 batches of 4 crops per second (measured), a GPU takes 50.
+# Threads that decode photos: one decodes 80 batches of 4 crops per second (measured), and a GPU uses 50.
 _THREADS = 2
+# Seconds to wait for the server of a dataset that is not downloaded yet.
+_TIMEOUT = 10.0
+
+
+class FewPhotosWarning(UserWarning):
+    """There are too few photos for a network to learn a style that works on others."""
 
 
 class Photos(Protocol):
-    """Encoded photos by number."""
+    """A sequence of encoded photos."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Returns the number of photos."""
 
     def __getitem__(self, index: int) -> bytes:
-        """A photo's file, as it is."""
+        """Returns the contents of a photo's file."""
 
 
 class _Folder:
-    """The pictures in a folder and its subfolders but for one, by name."""
+    """The pictures in a folder and its subfolders, except one subfolder, sorted by name; hidden files do not count."""
 
-    def __init__(self, folder: pathlib.Path, but: pathlib.Path | None) -> None:
-        found = images.find_photos(folder, exclude=but)
+    def __init__(self, folder: pathlib.Path, exclude: pathlib.Path | None) -> None:
+        found = images.find_photos(folder, exclude=exclude)
         self._paths, self.skipped = found.paths, found.skipped
 
     def __len__(self) -> int:
@@ -59,7 +68,7 @@ class _Folder:
 
 
 class _Dataset:
-    """The images of a prepared TensorFlow dataset; what else belongs to an example is not looked at."""
+    """The images of a prepared TensorFlow dataset; other features are not read."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
@@ -71,54 +80,80 @@ class _Dataset:
         return self._source[index]["image"]
 
 
-def open_photos(text: str, but: pathlib.Path | None = None) -> Photos:
-    """Finds photos to train on.
+def open_photos(source: str, exclude: pathlib.Path | None = None) -> Photos:
+    """Opens photos to train on.
 
     Args:
-        text: a folder, or the name of a TensorFlow dataset with a feature "image" and a split "train", such as
-            ``coco/2017`` (26 GB are downloaded at the first use, into TFDS_DATA_DIR or ~/tensorflow_datasets).
-        but: a folder below it whose pictures are no photos.
+        source: a folder, or the name of a TensorFlow dataset that has an ``image`` feature and a ``train`` split, such
+            as ``coco/2017``. The first use of a dataset downloads it (coco/2017: 26 GB) into TFDS_DATA_DIR or
+            ~/tensorflow_datasets.
+        exclude: a folder inside ``source`` to skip.
 
     Returns:
         At least one photo.
 
     Raises:
-        InputError: neither a folder nor a dataset, a folder without pictures, or a download that fails.
+        InputError: the source is neither a folder nor a dataset, the folder has no pictures, or the download fails.
     """
-    photos = _Folder(pathlib.Path(text), but) if files.is_folder(text) else _Dataset(_prepared(text))
+    photos = _Folder(pathlib.Path(source), exclude) if files.is_folder(source) else _Dataset(_prepared(source))
     if not len(photos):
         suffixes = ", ".join(sorted(images.decoding.SUFFIXES))
-        raise errors.InputError(f"{text}: no photos there: give a folder with {suffixes} files")
+        raise errors.InputError(f"{source}: no photos there: give a folder with {suffixes} files")
     return photos
 
 
 def _prepared(name: str) -> Any:
-    unknown = errors.InputError(f"{name}: neither a folder nor a TensorFlow dataset: give one, as coco/2017")
+    """Returns a dataset's training split, downloaded if necessary; images stay encoded."""
+    unknown = errors.InputError(f"{name}: neither a folder nor a TensorFlow dataset: give one, such as coco/2017")
     if not _DATASET.fullmatch(name):
         raise unknown
     runtime.import_tensorflow()
     import tensorflow_datasets as tfds  # noqa: PLC0415
 
     try:
+        _check_server(name, tfds.builder(name))
         return tfds.data_source(name, split="train", decoders={"image": tfds.decode.SkipDecoding()})
+    except errors.InputError:
+        raise
     except tfds.core.DatasetNotFoundError as error:
         raise unknown from error
-    except Exception as error:  # Network, disk and checksums fail in too many ways to be listed.
+    except Exception as error:  # Network, disk and checksums fail in too many ways to list.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise errors.InputError(
             f"{name}: could not be downloaded or read ({reason[:300]}): try again, or give a folder of photos"
         ) from error
 
 
+def _check_server(name: str, builder: Any) -> None:
+    """Checks that a dataset's server answers: tfds itself would retry for minutes before it gives up."""
+    if builder.is_prepared() or not builder.url_infos:
+        return
+    url = next(iter(builder.url_infos))
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        urllib.request.urlopen(request, timeout=_TIMEOUT).close()
+    except urllib.error.HTTPError as error:
+        error.close()  # The server answered.
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error
+        raise errors.InputError(
+            f"{name}: is not downloaded yet, and {urllib.parse.urlsplit(url).hostname} cannot be reached ({reason}): "
+            "check your network connection, or give a folder of photos"
+        ) from error
+
+
 class Batches(keras.utils.PyDataset):
-    """Batches of crops, numbered by training step.
+    """Batches of random crops, numbered by training step.
 
     Args:
         photos: from `open_photos`.
         size: side of the crops, pixels.
         batch: crops per batch.
-        steps: which.
-        seed: of everything random.
+        steps: the training steps to make batches for.
+        seed: decides photos, crops and mirroring, together with the step.
+
+    Attributes:
+        unusable: indices of the unusable photos found so far.
     """
 
     def __init__(self, photos: Photos, size: int, batch: int, steps: range, seed: int) -> None:
@@ -128,20 +163,20 @@ class Batches(keras.utils.PyDataset):
         self.unusable: set[int] = set()
 
     def __len__(self) -> int:
-        """Steps."""
+        """Returns the number of steps."""
         return len(self._steps)
 
     def __getitem__(self, index: int) -> tuple[np.ndarray]:
-        """The batch of a step.
+        """Returns the batch of a step.
 
         Args:
-            index: into `steps`.
+            index: into the steps.
 
         Returns:
-            ``[batch, size, size, 3]``, float32, 0..255, in a tuple: there are no targets.
+            ``[batch, size, size, 3]``, float32, 0..255, as a tuple without targets.
 
         Raises:
-            InputError: hundreds of photos in a row cannot serve.
+            InputError: hundreds of photos in a row are unusable.
         """
         random = np.random.default_rng((self._seed, self._steps[index]))
         return (np.stack([self._draw(random) for _ in range(self._batch)]).astype(np.float32),)
@@ -153,17 +188,17 @@ class Batches(keras.utils.PyDataset):
                 return crop
             self.unusable.add(index)
         raise errors.InputError(
-            f"{_PATIENCE} photos in a row are broken, grey or smaller than {self._size} pixels: "
+            f"{_PATIENCE} photos in a row are broken, gray or smaller than {self._size} pixels: "
             "give other photos or a smaller --crop"
         )
 
 
 def _crop(photos: Photos, index: int, size: int, random: np.random.Generator) -> np.ndarray | None:
-    """A random crop ``[size, size, 3]``, uint8, perhaps mirrored; None if the photo cannot serve."""
+    """Returns a random crop ``[size, size, 3]``, uint8, mirrored half of the time; None if the photo is unusable."""
 
     def cut(image: Image.Image) -> Image.Image:
         wanted = int(random.integers(size, min(*image.size, int(LARGEST * size)) + 1))
-        image.draft("RGB", (wanted, wanted))  # A JPEG may now be 1/2, 1/4 or 1/8 as large.
+        image.draft("RGB", (wanted, wanted))  # Decodes a JPEG at 1/2, 1/4 or 1/8 of its size where that is enough.
         scale = min(image.size) / wanted
         left, top = (random.random() * (side / scale - size) for side in image.size)
         box = (scale * left, scale * top, scale * (left + size), scale * (top + size))
@@ -176,27 +211,27 @@ def _crop(photos: Photos, index: int, size: int, random: np.random.Generator) ->
 
 
 def decode(photos: Photos, index: int, least: int) -> np.ndarray | None:
-    """A photo, whole.
+    """Decodes a whole photo.
 
     Args:
         photos: from `open_photos`.
         index: of the photo.
-        least: short side, pixels, that it must have.
+        least: smallest usable short side, pixels.
 
     Returns:
-        ``[H, W, 3]``, uint8; None if it cannot serve.
+        ``[H, W, 3]``, uint8; None if the photo is unusable.
     """
     return _read(photos, index, least, lambda image: image.convert("RGB"))
 
 
 def _read(photos: Photos, index: int, least: int, cut: Callable[[Image.Image], Image.Image]) -> np.ndarray | None:
-    """What is cut from a photo; None if that is broken, grey or its short side less than the least."""
+    """Cuts a part from a photo; returns None if the photo is broken, gray or too small."""
     try:
         with Image.open(io.BytesIO(photos[index]), formats=images.decoding.READERS) as image:
-            if min(image.size) < least or image.mode in _GREY_MODES:
+            if min(image.size) < least or image.mode in _GRAY_MODES:
                 return None
             pixels = np.asarray(cut(image))
-    except Exception:  # Broken bytes make readers raise nearly anything; a training goes on without the photo.
+    except Exception:  # Damaged files make decoders raise nearly anything; the training continues without the photo.
         return None
-    is_grey = np.abs(pixels.astype(np.int16) - pixels[..., :1]).mean() < _GREY
-    return None if is_grey else pixels
+    is_gray = np.abs(pixels.astype(np.int16) - pixels[..., :1]).mean() < _GRAY
+    return None if is_gray else pixels

@@ -1,8 +1,8 @@
-"""The optimiser of transformation networks' weights: Muon for convolutions, Adam for all else; keras.ops only.
+"""The optimizer that trains transformation networks: Muon for convolutions, Adam for everything else; keras.ops only.
 
-Keras' own Muon leaves convolutions to Adam. Measured, `networks.NETWORKS`' realtime through compact, 300 steps of four
-crops, mean loss of the last 50: Adam 3.38 (learning rate 3e-3) and 3.22 (6e-3), Muon 3.03 and 2.98, at the same time
-per step.
+Keras' own Muon leaves convolutions to Adam. Measured on realtime with compact as the loss network (300 steps of four
+crops, mean loss of the last 50): Adam 3.38 at a learning rate of 3e-3 and 3.22 at 6e-3, Muon 3.03 and 2.98, in the same
+time per step.
 """
 
 from typing import Any, TypeAlias
@@ -13,33 +13,34 @@ __all__ = ["Muon"]
 
 Tensor: TypeAlias = keras.KerasTensor
 
-# Jordan et al. 2024: the quintic iteration that takes every singular value near to 1, and how often.
+# Jordan et al. 2024: coefficients of the quintic iteration that brings every singular value close to 1, and its count.
 _QUINTIC, _ITERATIONS = (3.4445, -4.7750, 2.0315), 5
 _MOMENTUM = 0.95
-# An orthogonal matrix has entries of root mean square 1 / sqrt(its longer side); times that side's root, all
-# entries move by about this share of the learning rate. Measured with 0.6: better than Adam; others were not tried.
+# An orthogonal matrix has entries of root mean square 1 / sqrt(longer side). Scaled by the root of that side, all
+# entries move by about this share of the learning rate. Measured with 0.6: better than Adam; no other value was tried.
 _SHARE = 0.6
-# Of Adam (Kingma and Ba 2015, algorithm 1). A shorter memory of squares than theirs (0.999): trainings are short.
+# Adam: Kingma and Ba 2015, algorithm 1, with a shorter memory of squares than theirs (0.999), as trainings are short.
 _MEAN_DECAY, _SQUARE_DECAY, _EPSILON = 0.9, 0.99, 1e-8
-# Convolutions to fewer channels, and depthwise ones, are no matrices worth the name.
-_FEWEST = 4
+# Kernels with fewer output channels, and depthwise ones, are too thin to orthogonalize.
+_MIN_CHANNELS = 4
 
 
 class Muon(keras.optimizers.Optimizer):
-    """Momentum, orthogonalised (Jordan et al. 2024), for convolution kernels; Adam for depthwise ones, norms, colours.
+    """Orthogonalized momentum (Jordan et al. 2024) for convolution kernels; Adam for all other weights.
 
-    A kernel ``[h, w, I, O]`` is taken for a matrix ``[h w I, O]``. Its step has the momentum's singular vectors and
-    singular values near 1: all directions are learned at once, not the steepest first.
+    A kernel ``[h, w, I, O]`` is treated as a matrix ``[h w I, O]``. Its step keeps the momentum's singular vectors but
+    has singular values close to 1, so all directions are learned at once, not the steepest first. Adam trains depthwise
+    kernels, normalization weights, biases and the convolution to RGB.
 
     Args:
-        learning_rate: a number or schedule; for both kinds.
+        learning_rate: a number or a schedule, for both methods.
     """
 
     def __init__(self, learning_rate: Any = 6e-3, name: str = "muon", **keywords: Any) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **keywords)
 
     def build(self, variables: list[keras.Variable]) -> None:
-        """Makes the momentum of every variable, and Adam's mean squares."""
+        """Creates the momentum of every variable and Adam's mean squares."""
         if self.built:
             return
         super().build(variables)
@@ -49,10 +50,10 @@ class Muon(keras.optimizers.Optimizer):
         ]
 
     def update_step(self, gradient: Tensor, variable: keras.Variable, learning_rate: Tensor) -> None:
-        """Moves one variable.
+        """Updates one variable.
 
         Args:
-            gradient: any shape, the variable's.
+            gradient: any shape, that of the variable.
             variable: any shape.
             learning_rate: scalar.
         """
@@ -63,7 +64,7 @@ class Muon(keras.optimizers.Optimizer):
 
     def _orthogonal(self, gradient: Tensor, mean: keras.Variable) -> Tensor:
         self.assign(mean, _MOMENTUM * mean + (1 - _MOMENTUM) * gradient)
-        ahead = _MOMENTUM * mean + (1 - _MOMENTUM) * gradient  # Nesterov's.
+        ahead = _MOMENTUM * mean + (1 - _MOMENTUM) * gradient  # Nesterov momentum.
         matrix = ops.reshape(ahead, (-1, gradient.shape[-1]))
         scale = _SHARE * max(matrix.shape) ** 0.5
         return ops.reshape(scale * orthogonalized(matrix), gradient.shape)
@@ -78,9 +79,9 @@ class Muon(keras.optimizers.Optimizer):
 
 
 def orthogonalized(matrix: Tensor) -> Tensor:
-    """A matrix with the same singular vectors and singular values near 1: 0.68 to 1.21.
+    """Returns a matrix with the same singular vectors, and singular values of 0.68 to 1.21.
 
-    Those below 0.0015 of the matrix's norm come out smaller, as about 485 times that share.
+    Singular values below 0.0015 of the matrix's norm come out smaller, at about 485 times that share.
 
     Args:
         matrix: ``[M, N]``.
@@ -99,4 +100,4 @@ def orthogonalized(matrix: Tensor) -> Tensor:
 
 
 def _is_matrix(variable: keras.Variable) -> bool:
-    return variable.name == "kernel" and len(variable.shape) == 4 and variable.shape[-1] >= _FEWEST
+    return variable.name == "kernel" and len(variable.shape) == 4 and variable.shape[-1] >= _MIN_CHANNELS
