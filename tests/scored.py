@@ -20,7 +20,7 @@ MEDIAN = {
 
 def stored(folder):
     folder.mkdir()
-    (folder / stylebook.STATISTICS).write_bytes(stylebook.load_all()["scream"].packed())
+    stylebook.StyleFolder(folder).statistics.write_bytes(stylebook.load_all()["scream"].packed())
     scored = {"median": MEDIAN, "iterations": [9.9, 15.26, 21.1], "photos": {"a": {}, "b": {}, "c": {}}}
     evaluation = {
         "features": "vgg19",

@@ -39,7 +39,7 @@ ORDER = [
     "__main__",
 ]
 # Modules that load Keras or TensorFlow when imported; all others are imported in a moment.
-HEAVY = {"losses", "layers", "features", "perceptual", "stylebook.painting"}
+HEAVY = {"losses", "layers", "features", "perceptual", "stylebook.painting", "stylebook.loading"}
 HEAVY |= {f"optimization.{name}" for name in ("minimizers", "planning", "problem", "recipes", "run")}
 HEAVY |= {f"transform.{name}" for name in ("export", "inference_layers", "networks", "upsampling")}
 HEAVY |= {f"training.{name}" for name in ("data", "log", "loop", "muon", "session", "trainer")}

@@ -18,7 +18,7 @@ def style(exported, tmp_path):
     shutil.copytree(exported[1], folder)
     chosen = config.TrainingSettings(network=exported[0].name, style_size=256)
     (folder / "card.json").write_text(json.dumps({"settings": dataclasses.asdict(chosen)}))
-    (folder / stylebook.STATISTICS).write_bytes(stylebook.load_all()["scream"].packed())
+    stylebook.StyleFolder(folder).statistics.write_bytes(stylebook.load_all()["scream"].packed())
     return folder
 
 
@@ -100,10 +100,10 @@ def test_scores_by_what_the_style_is_stored_for(style, photos, capsys, monkeypat
     whole = stylebook.load_all()["scream"]
     arrays = {key: each for key, each in whole.arrays.items() if key.startswith(networks)}
     about = {"title": "The Scream", "artist": "", "year": ""}
-    (style / stylebook.STATISTICS).write_bytes(stylebook.pack(arrays, about))
+    stylebook.StyleFolder(style).statistics.write_bytes(stylebook.pack(arrays, about))
 
     def asked(_chosen, style, network, precision):
-        raise errors.InputError(f"by {network} of {style.networks}, {precision}")
+        raise errors.InputError(f"by {network} of {style.backbones}, {precision}")
 
     monkeypatch.setattr(training, "target_for", asked)
     assert runs.command("evaluate", str(style), "--photos", str(photos), "--size", "72") == 2

@@ -12,7 +12,7 @@ import h5py
 import pytest
 import runs
 
-from tfstyle import checkpoints, images, stylizer, training
+from tfstyle import checkpoints, images, training
 from tfstyle.cli import console
 from tfstyle.stylebook import stored as stored_styles
 from tfstyle.transform import export
@@ -29,7 +29,7 @@ def workplace(folder, tiny_networks):
     """The current folder with painting.png and photos; a small network that reports after each step."""
     tiny_networks.setattr(training.Training, "REPORT_EVERY", 1)
     tiny_networks.setattr(training.log, "SAMPLE_SIZE", 48)
-    tiny_networks.setattr(stored_styles, "SIZES", (256,))
+    tiny_networks.setattr(stored_styles, "STORED_SIZES", (256,))
     runs.folder_of_photos(folder / "photos")
     images.save_image("painting.png", runs.painting(70, 90))
     return folder
@@ -42,7 +42,7 @@ def tfstyle(*words):
 def weights_of(folder):
     """The trained weights, bit by bit."""
     found = {}
-    with h5py.File(pathlib.Path(folder, stylizer.WEIGHTS)) as file:
+    with h5py.File(pathlib.Path(folder, "network.weights.h5")) as file:
         file.visititems(lambda name, item: found.update({name: item[()].tobytes()} if hasattr(item, "shape") else {}))
     return found
 

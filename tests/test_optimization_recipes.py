@@ -9,7 +9,7 @@ import tensorflow as tf
 import tfstyle
 from tfstyle import config, errors, files, images, runtime, stylebook
 from tfstyle.optimization import recipes
-from tfstyle.stylebook import stored as stored_styles
+from tfstyle.stylebook import catalog
 
 
 def through_a_picture(job):
@@ -43,9 +43,9 @@ class TestPrepare:
 
     def test_stored_style_counts_by_its_statistics(self, folder, tiny, monkeypatch):
         stored = {"waves": stylebook.StoredStyle("waves", "Waves", "Nobody", "1900", "abc", {})}
-        monkeypatch.setattr(stored_styles, "load_all", lambda: stored)
+        monkeypatch.setattr(catalog, "load_all", lambda: stored)
         assert recipes.prepare("photo.png", ["waves"], runs.chosen(tiny)).recipe["sha256"]["style 0"] == "abc"
-        with pytest.raises(errors.InputError, match="no painting 'wave'.* one of waves"):
+        with pytest.raises(errors.InputError, match="no painting or style 'wave'.* one of waves"):
             recipes.prepare("photo.png", ["wave"], runs.chosen(tiny))
 
     @pytest.mark.parametrize(

@@ -506,7 +506,7 @@ class TestNetwork:
         monkeypatch.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
         assert planning.choose_network(config.Settings()) == "vgg19"
         assert planning.choose_network(config.Settings(features="alexnet")) == "alexnet"
-        painting, stored = stylebook.Painting(runs.painting()), types.SimpleNamespace(networks=("compact",))
+        painting, stored = stylebook.Painting(runs.painting()), types.SimpleNamespace(backbones=("compact",))
         assert planning.choose_network(config.Settings(), [painting]) == "vgg19"
         assert planning.choose_network(config.Settings(), [painting, stored]) == "compact"
 

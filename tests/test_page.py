@@ -14,7 +14,7 @@ import pytest
 import runs
 from PIL import Image
 
-from tfstyle import images, stylebook, stylizer
+from tfstyle import images, stylebook
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -63,7 +63,7 @@ def test_it_is_served_whole_and_names_no_other_machine(address):
     import httpx
 
     text = httpx.get(address).text
-    for name in stylizer.trained():
+    for name in stylebook.trained():
         assert stylebook.load_all()[name].title in text
     sources = re.findall(r"""(?:src|href)=["'](https?://[^"']+)""", text)
     assert [source for source in sources if not source.startswith(address.rstrip("/"))] == []

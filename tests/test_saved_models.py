@@ -1,7 +1,5 @@
 """The styles that are shipped with a trained network: whole, within the artefact limits, the same in both runtimes."""
 
-import json
-
 import numpy as np
 import pytest
 from skimage import data
@@ -10,7 +8,7 @@ from tfstyle import images, stylebook, stylizer
 from tfstyle.evaluation import metrics
 
 PICTURES = (data.chelsea, data.astronaut, data.coffee)
-ANY_STYLE = pytest.mark.parametrize("name", stylizer.trained())
+ANY_STYLE = pytest.mark.parametrize("name", stylebook.trained())
 
 
 def photo(picture, size=256):
@@ -19,33 +17,33 @@ def photo(picture, size=256):
 
 
 def network(name):
-    return json.loads((stylizer.trained()[name] / "card.json").read_text())["settings"]["network"]
+    return stylebook.trained()[name].read_card()["settings"]["network"]
 
 
 def test_there_are_eight_small_and_two_large():
-    networks = [network(name) for name in stylizer.trained()]
+    networks = [network(name) for name in stylebook.trained()]
     assert (networks.count("realtime"), networks.count("johnson")) == (8, 2)
 
 
 @ANY_STYLE
 def test_folder_is_whole(name):
-    folder = stylizer.trained()[name]
-    for file in ("saved_model.pb", stylebook.LITERT, stylizer.WEIGHTS, "card.json", "evaluation.json", "preview.jpg"):
-        assert (folder / file).stat().st_size > 0
+    folder = stylebook.trained()[name]
+    for file in (folder.saved_model, folder.litert, folder.weights, folder.evaluation, folder.preview):
+        assert file.stat().st_size > 0
     assert name in stylebook.load_all()
-    assert stylebook.load_all()[name].title in (folder / "README.md").read_text()
-    assert json.loads((folder / "card.json").read_text())["train"] == name
+    assert stylebook.load_all()[name].title in folder.model_card.read_text()
+    assert folder.read_card()["train"] == name
 
 
 def test_the_small_ones_are_small_together():
-    folders = [folder for name, folder in stylizer.trained().items() if network(name) == "realtime"]
-    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    folders = [folder for name, folder in stylebook.trained().items() if network(name) == "realtime"]
+    files = [file for folder in folders for file in folder.path.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 40e6
 
 
 @ANY_STYLE
 def test_no_artefacts(name):
-    paint = stylizer.Stylizer(stylizer.trained()[name], engine="litert")
+    paint = stylizer.Stylizer(stylebook.trained()[name], engine="litert")
     for picture in PICTURES:
         before = photo(picture)
         painted, original = paint(before).astype(np.float32), before.astype(np.float32)
@@ -63,7 +61,7 @@ def test_no_artefacts(name):
 @ANY_STYLE
 def test_keeps_the_photo_and_changes_it(name):
     """Painted photos are told apart by their structure: nothing of it is left where a network has collapsed."""
-    paint = stylizer.Stylizer(stylizer.trained()[name], engine="litert")
+    paint = stylizer.Stylizer(stylebook.trained()[name], engine="litert")
     cat, portrait = (photo(picture, 200) for picture in PICTURES[:2])
     painted = paint(cat).astype(np.float32)
     height, width = (min(pair) for pair in zip(cat.shape[:2], portrait.shape[:2], strict=True))
@@ -74,13 +72,13 @@ def test_keeps_the_photo_and_changes_it(name):
 
 def difference(name, precision):
     """Grey levels between LiteRT's pictures and the SavedModel's, 99th percentile of the worst one."""
-    folder = stylizer.trained()[name]
+    folder = stylebook.trained()[name]
     paint = [stylizer.Stylizer(folder, engine=each, precision=precision) for each in ("litert", "savedmodel")]
     pairs = [[each(photo(picture)).astype(int) for each in paint] for picture in PICTURES]
     return max(np.percentile(np.abs(one - other), 99) for one, other in pairs)
 
 
-@pytest.mark.parametrize("name", list(stylizer.trained())[:1])
+@pytest.mark.parametrize("name", list(stylebook.trained())[:1])
 def test_savedmodel_and_litert_paint_the_same(name):
     assert difference(name, "float32") <= 1
 

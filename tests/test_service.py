@@ -17,7 +17,7 @@ import runs
 from fastapi import testclient
 from PIL import Image
 
-from tfstyle import errors, files, stylizer
+from tfstyle import errors, files, stylebook, stylizer
 from tfstyle.optimization import planning
 from tfstyle.service import app, guard, job_queue, job_routes, limits, optimize_job, painting_queue
 
@@ -84,7 +84,7 @@ class TestPhotos:
         response = stylize(client, photo, format="png")
         assert response.status_code == 200
         assert response.headers["content-type"] == "image/png"
-        expected = stylizer.Stylizer(stylizer.trained()[STYLE], engine="savedmodel")(np.asarray(opened(photo)))
+        expected = stylizer.Stylizer(stylebook.trained()[STYLE], engine="savedmodel")(np.asarray(opened(photo)))
         np.testing.assert_array_equal(np.asarray(opened(response.content)), expected)
 
     @pytest.mark.parametrize(("kind", "name"), [("jpeg", "JPEG"), ("png", "PNG"), ("webp", "WEBP")])
@@ -125,7 +125,7 @@ class TestPhotos:
 
     def test_styles_are_listed(self, client):
         names = [each["name"] for each in client.get("/v1/styles").json()]
-        assert names == list(stylizer.trained())
+        assert names == list(stylebook.trained())
 
 
 class TestRefusals:

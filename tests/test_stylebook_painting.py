@@ -4,7 +4,7 @@ import pytest
 import runs
 
 from tfstyle import errors, features, files, images, stylebook
-from tfstyle.stylebook import stored as stored_styles
+from tfstyle.stylebook import catalog
 
 LAYERS = ("conv1_1", "conv2_1")
 
@@ -29,23 +29,18 @@ class TestPainting:
             assert gram.dtype == np.float32
             np.testing.assert_allclose(gram, expected[name], rtol=1e-4, atol=1e-3)
 
-    def test_measure_is_the_same_without_resizing(self, model):
-        photo = runs.painting()
-        one, other = stylebook.measure(model, photo, LAYERS), stylebook.Painting(photo).grams(model, 44, LAYERS)
-        for name in LAYERS:
-            np.testing.assert_array_equal(one[name], other[name])
-
     def test_only_the_layers_asked_for(self, model):
         assert set(stylebook.Painting(runs.painting()).grams(model, 30, LAYERS[:1])) == {"conv1_1"}
 
     def test_opaque_alpha_changes_nothing(self, model):
         photo = runs.painting()
         opaque = images.Photo(photo.rgb, np.ones(photo.rgb.shape[:2], np.float32))
-        for name, gram in stylebook.measure(model, photo, LAYERS).items():
-            np.testing.assert_allclose(stylebook.measure(model, opaque, LAYERS)[name], gram, rtol=1e-4, atol=1e-3)
+        one, other = (stylebook.Painting(each).grams(model, 44, LAYERS) for each in (photo, opaque))
+        for name in LAYERS:
+            np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-3)
 
     def test_too_small(self, model):
-        with pytest.raises(errors.InputError, match="would be 9 pixels on its short side; compact needs 16"):
+        with pytest.raises(errors.InputError, match="would be 20x9 pixels, but compact needs at least 16"):
             stylebook.Painting(runs.painting(20, 44)).grams(model, 20, LAYERS)
 
     def test_transparent_everywhere(self, model):
@@ -75,42 +70,45 @@ class TestLoad:
             style = stylebook.load(given)
             assert isinstance(style, stylebook.Painting)
             np.testing.assert_array_equal(style.photo.rgb, np.rint(runs.painting().rgb))
-            assert stylebook.digest(given) == files.digest(path)
+            assert style.digest == files.digest(path)
 
     def test_name(self, monkeypatch):
         stored = stylebook.StoredStyle("waves", "Waves", "Nobody", "1900", "abc", {})
-        monkeypatch.setattr(stored_styles, "load_all", lambda: {"waves": stored})
+        monkeypatch.setattr(catalog, "load_all", lambda: {"waves": stored})
         assert stylebook.load("waves") is stored
-        assert stylebook.digest("waves") == "abc"
 
     def test_a_file_goes_before_a_name(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(stored_styles, "load_all", lambda: {"waves": None})
+        monkeypatch.setattr(catalog, "load_all", lambda: {"waves": None})
         monkeypatch.chdir(tmp_path)
         images.save_image("waves.png", runs.painting())
         (tmp_path / "waves.png").rename("waves")
-        assert isinstance(stylebook.load("waves"), stylebook.Painting)
-        assert stylebook.digest("waves") == files.digest("waves")
+        style = stylebook.load("waves")
+        assert isinstance(style, stylebook.Painting)
+        assert style.digest == files.digest("waves")
 
-    @pytest.mark.parametrize("function", [stylebook.load, stylebook.digest])
-    def test_unknown(self, function, monkeypatch):
-        monkeypatch.setattr(stored_styles, "load_all", lambda: {"sea": None, "waves": None})
-        with pytest.raises(errors.InputError, match="no painting 'wave': give a picture's file or one of sea, waves"):
-            function("wave")
+    def test_unknown(self, monkeypatch):
+        monkeypatch.setattr(catalog, "load_all", lambda: {"sea": None, "waves": None})
+        with pytest.raises(errors.InputError, match="no painting or style 'wave': give a .* or one of sea, waves"):
+            stylebook.load("wave")
         with pytest.raises(errors.InputError, match=r"nowhere\.jpg"):
-            function("nowhere.jpg")
+            stylebook.load("nowhere.jpg")
         with pytest.raises(errors.InputError, match="no painting"):
-            function("long" * 200)
+            stylebook.load("long" * 200)
 
     def test_a_folder_of_a_stored_styles_name_does_not_hide_it(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "starry_night").mkdir()
         assert stylebook.load("starry_night") is stylebook.load_all()["starry_night"]
-        assert stylebook.digest("starry_night") == stylebook.load_all()["starry_night"].digest
 
-    def test_folder(self, tmp_path):
-        for function in (stylebook.load, stylebook.digest):
-            with pytest.raises(errors.InputError, match=str(tmp_path)):
-                function(tmp_path)
+    def test_folder_of_a_trained_style(self, tmp_path):
+        night = stylebook.load_all()["starry_night"]
+        stylebook.StyleFolder(tmp_path).statistics.write_bytes(night.packed())
+        style = stylebook.load(tmp_path)
+        assert (style.name, style.title) == (tmp_path.name, "The Starry Night")
+
+    def test_folder_without_a_style(self, tmp_path):
+        with pytest.raises(errors.InputError, match="no style there .statistics.npz is missing"):
+            stylebook.load(tmp_path)
 
 
 def test_keras_model_is_not_changed(model):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tfstyle import errors, files, stylebook
+from tfstyle.stylebook import folder as style_folder
 from tfstyle.stylebook import stored as stored_styles
 
 MODEL = types.SimpleNamespace(name="compact")
@@ -71,13 +72,13 @@ def folder(tmp_path, monkeypatch):
     for number, name in enumerate(("waves", "sea")):
         arrays = {
             f"compact/{size}/{layer}": stylebook.compress(positive(size + number, 8, 4))
-            for size in stylebook.SIZES
+            for size in stylebook.STORED_SIZES
             for layer in ("conv1_1", "conv2_1")
         }
         about = {"title": name.title(), "artist": "Nobody", "year": "1900"}
         np.savez(place / f"{name}.npz", about=np.array(json.dumps(about)), **arrays)
     (place / "README.md").write_text("no style")
-    monkeypatch.setattr(stored_styles, "PACKAGE", tmp_path)
+    monkeypatch.setattr(style_folder, "PACKAGE", tmp_path)
     stylebook.load_all.cache_clear()
     yield place
     stylebook.load_all.cache_clear()
@@ -87,7 +88,7 @@ def test_styles_with_a_trained_network_are_listed_too(folder):
     trained = folder.parent.parent / "saved_models" / "river"
     trained.mkdir(parents=True)
     sea = stylebook.load_all()["sea"]
-    (trained / stylebook.STATISTICS).write_bytes(sea.packed())
+    (trained / "statistics.npz").write_bytes(sea.packed())
     stylebook.load_all.cache_clear()
     assert list(stylebook.load_all()) == ["river", "sea", "waves"]
     river = stylebook.load_all()["river"]
@@ -98,7 +99,7 @@ def test_styles_with_a_trained_network_are_listed_too(folder):
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"nothing of the kind"])
 def test_damaged_statistics_are_named(data):
     with pytest.raises(errors.InputError, match="statistics of style 'waves' are damaged"):
-        stylebook.read("waves", data)
+        stylebook.unpack("waves", data)
 
 
 class TestStored:
@@ -111,10 +112,10 @@ class TestStored:
 
     @pytest.mark.parametrize(
         ("size", "nearest"),
-        [(1, stylebook.SIZES[0]), (10_000, stylebook.SIZES[-1])]
-        + [(size, size) for size in stylebook.SIZES]
-        + [(math.floor((a * b) ** 0.5), a) for a, b in itertools.pairwise(stylebook.SIZES)]
-        + [(math.floor((a * b) ** 0.5) + 1, b) for a, b in itertools.pairwise(stylebook.SIZES)],
+        [(1, stylebook.STORED_SIZES[0]), (10_000, stylebook.STORED_SIZES[-1])]
+        + [(size, size) for size in stylebook.STORED_SIZES]
+        + [(math.floor((a * b) ** 0.5), a) for a, b in itertools.pairwise(stylebook.STORED_SIZES)]
+        + [(math.floor((a * b) ** 0.5) + 1, b) for a, b in itertools.pairwise(stylebook.STORED_SIZES)],
     )
     def test_nearest_size(self, folder, size, nearest):
         gram = stylebook.load_all()["waves"].grams(MODEL, size, ["conv2_1"])["conv2_1"]
@@ -125,22 +126,33 @@ class TestStored:
         assert error(positive(nearest, 8, 4), factor) <= TOLERANCE
 
     @pytest.mark.parametrize(
-        ("network", "layers", "pooling"),
-        [("vgg16", ["conv1_1"], "average"), ("compact", ["conv1_2"], "average"), ("compact", ["conv1_1"], "max")],
+        ("backbone", "layers", "pooling", "message"),
+        [
+            ("vgg16", ["conv1_1"], "average", "only has statistics for compact, not vgg16"),
+            (
+                "compact",
+                ["conv1_1", "conv1_2"],
+                "average",
+                "no statistics for layer conv1_2, only for conv1_1, conv2_1",
+            ),
+            ("compact", ["conv1_1"], "max", "only has statistics for average pooling, not max"),
+        ],
     )
-    def test_what_is_not_stored(self, folder, network, layers, pooling):
+    def test_what_is_not_stored(self, folder, backbone, layers, pooling, message):
         style = stylebook.load_all()["waves"]
-        with pytest.raises(errors.InputError, match="'waves' is stored for compact, default .* painting's file"):
-            style.grams(types.SimpleNamespace(name=network), 256, layers, pooling)
+        with pytest.raises(errors.InputError, match=f"^style 'waves' .*{message}: give the painting's file"):
+            style.grams(types.SimpleNamespace(name=backbone), 256, layers, pooling)
 
     def test_what_a_file_without_all_networks_and_sizes_has(self):
         """As of a narrow painting, measured where the weights of vgg19 were not at hand."""
-        arrays = {f"compact/{size}/conv1_1": stylebook.compress(positive(size, 8, 4)) for size in stylebook.SIZES[1:]}
-        style = stylebook.read("waves", stylebook.pack(arrays, {"title": "Waves", "artist": "", "year": ""}))
-        assert style.networks == ("compact",)
-        nearest = style.grams(MODEL, stylebook.SIZES[0], ["conv1_1"])["conv1_1"]
-        assert error(positive(stylebook.SIZES[1], 8, 4), stylebook.compress(nearest)) <= 4 * TOLERANCE
-        with pytest.raises(errors.InputError, match=r"stored for compact, default .*\(vgg19\)"):
+        arrays = {
+            f"compact/{size}/conv1_1": stylebook.compress(positive(size, 8, 4)) for size in stylebook.STORED_SIZES[1:]
+        }
+        style = stylebook.unpack("waves", stylebook.pack(arrays, {"title": "Waves", "artist": "", "year": ""}))
+        assert style.backbones == ("compact",)
+        nearest = style.grams(MODEL, stylebook.STORED_SIZES[0], ["conv1_1"])["conv1_1"]
+        assert error(positive(stylebook.STORED_SIZES[1], 8, 4), stylebook.compress(nearest)) <= 4 * TOLERANCE
+        with pytest.raises(errors.InputError, match="only has statistics for compact, not vgg19"):
             style.grams(types.SimpleNamespace(name="vgg19"), 256, ["conv1_1"])
 
     def test_colours_cannot_be_matched(self, folder):

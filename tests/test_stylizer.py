@@ -1,15 +1,13 @@
 """Painting with exported networks: both runtimes, all sizes, refusals."""
 
 import itertools
-import pathlib
 import types
 
 import numpy as np
 import psutil
 import pytest
 
-from tfstyle import errors, stylebook, stylizer
-from tfstyle.stylebook import stored as stored_styles
+from tfstyle import errors, stylizer
 from tfstyle.transform import networks
 
 
@@ -142,32 +140,3 @@ class TestMemory:
         assert painter(noise(30, 40)).shape == (30, 40, 3)
         with pytest.raises(errors.InputError, match="80x60 pixels need about .* GB are free: use --size 40 or less"):
             painter(noise(60, 80))
-
-
-class TestFind:
-    def test_a_folder_is_taken_as_it_is(self, tmp_path):
-        assert stylizer.find(str(tmp_path)) == tmp_path
-
-    @pytest.mark.parametrize("name", ["nosuch", "no/such", "x" * 5000, "a\0b"])
-    def test_neither_folder_nor_name(self, name):
-        with pytest.raises(errors.InputError, match="give a folder that tfstyle train wrote, or one of"):
-            stylizer.find(name)
-
-    def test_shipped_styles_by_name(self, monkeypatch, tmp_path):
-        for name in ("waves", "night"):
-            folder = tmp_path / "saved_models" / name
-            folder.mkdir(parents=True)
-            (folder / stylebook.LITERT).write_bytes(b"")
-        (tmp_path / "saved_models" / "unfinished").mkdir()
-        monkeypatch.setattr(stored_styles, "PACKAGE", tmp_path / "tfstyle")
-        assert list(stylizer.trained()) == ["night", "waves"]
-        assert stylizer.find("waves") == tmp_path / "saved_models" / "waves"
-        monkeypatch.chdir(tmp_path)
-        pathlib.Path("waves").mkdir()  # Of pictures, perhaps.
-        assert stylizer.find("waves") == tmp_path / "saved_models" / "waves"
-        pathlib.Path("waves", stylebook.LITERT).write_bytes(b"")
-        assert stylizer.find("waves") == pathlib.Path("waves")
-        inside = tmp_path / "tfstyle" / "saved_models" / "inside"  # As in an installed package.
-        inside.mkdir(parents=True)
-        (inside / stylebook.LITERT).write_bytes(b"")
-        assert list(stylizer.trained()) == ["inside"]

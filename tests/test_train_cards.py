@@ -5,6 +5,7 @@ import json
 import pytest
 import scored
 
+from tfstyle import stylebook
 from train import cards, recipes
 
 
@@ -15,7 +16,7 @@ def folder(tmp_path):
 
 def card_of(folder, made):
     (folder / "card.json").write_text(json.dumps(made))
-    return cards.card(folder)
+    return cards.card(stylebook.StyleFolder(folder))
 
 
 def test_card_tells_what_was_made_and_how_good_it_is(folder):

@@ -1,7 +1,6 @@
 """What the recipes name, and that the shipped networks were made by them."""
 
 import dataclasses
-import json
 
 import pytest
 
@@ -24,7 +23,7 @@ def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
 def test_recipe_is_what_the_shipped_network_was_made_by(name):
     from tfstyle.cli import main, options
 
-    card = json.loads((stylebook.models() / name / "card.json").read_text())
+    card = stylebook.StyleFolder(stylebook.root() / name).read_card()
     made = [stage["settings"] for stage in (*card.get("stages", []), card)]
     for stage, settled in zip(recipes.STYLES[name].stages, made, strict=True):
         words = ["tfstyle", "train", name, "--name", name, "--data", "photos", *stage.split()]

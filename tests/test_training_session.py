@@ -44,7 +44,7 @@ def small(tiny, tmp_path_factory):
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
         patch.setattr(loop.Training, "REPORT_EVERY", 1)
         patch.setattr(training.log, "SAMPLE_SIZE", 48)
-        patch.setattr(stored_styles, "SIZES", (256,))
+        patch.setattr(stored_styles, "STORED_SIZES", (256,))
         yield patch
 
 
@@ -119,7 +119,7 @@ def train(inputs, output, **changes):
 def weights_of(folder):
     """The trained weights, bit by bit."""
     found = {}
-    with h5py.File(folder / stylizer.WEIGHTS) as file:
+    with h5py.File(folder / "network.weights.h5") as file:
         file.visititems(lambda name, item: found.update({name: item[()].tobytes()} if hasattr(item, "shape") else {}))
     return found
 
@@ -134,7 +134,7 @@ def losses_of(folder):
 
 def network_of(folder, name="realtime"):
     network = networks.build(name)
-    network.load_weights(folder / stylizer.WEIGHTS)
+    network.load_weights(folder / "network.weights.h5")
     return network
 
 
@@ -145,7 +145,7 @@ class TestFinished:
 
     def test_files(self, finished):
         files = {str(path.relative_to(finished[0])) for path in finished[0].rglob("*") if path.is_file()}
-        assert files >= {"saved_model.pb", "model.tflite", "preview.jpg", stylebook.STATISTICS, stylizer.WEIGHTS}
+        assert files >= {"saved_model.pb", "model.tflite", "preview.jpg", "statistics.npz", "network.weights.h5"}
         assert {name for name in files if name.startswith("training/")} == {
             "training/losses.csv",
             "training/losses.png",
@@ -191,9 +191,9 @@ class TestFinished:
         assert (style.title, set(style.networks)) == ("painting", {"compact"})
 
     def test_resumed_it_has_nothing_left_to_do(self, finished, inputs):
-        before = (finished[0] / stylizer.WEIGHTS).stat().st_mtime_ns
+        before = (finished[0] / "network.weights.h5").stat().st_mtime_ns
         assert list(train(inputs, finished[0], resume=True)) == []
-        assert (finished[0] / stylizer.WEIGHTS).stat().st_mtime_ns == before
+        assert (finished[0] / "network.weights.h5").stat().st_mtime_ns == before
 
     @pytest.mark.parametrize("changes", [{}, {"resume": True, "steps": 2}], ids=["again", "resumed with other steps"])
     def test_is_not_replaced_unless_asked(self, finished, inputs, changes):
@@ -212,7 +212,7 @@ class TestInterruption:
             if progress.step == 2:
                 break
         assert checkpoints.load(tmp_path / "training" / "network")[1]["step"] == 2
-        assert not (tmp_path / stylizer.WEIGHTS).exists()
+        assert not (tmp_path / "network.weights.h5").exists()
         assert [progress.step for progress in train(inputs, tmp_path, resume=True)] == [3]
         assert weights_of(tmp_path) == weights_of(finished[0])
         assert [row["step"] for row in losses_of(tmp_path)] == ["1", "2", "3"]
@@ -256,9 +256,9 @@ class TestInterruption:
         list(quick(inputs, tmp_path).run())
         steps = quick(inputs, tmp_path, overwrite=True, seed=1).run()
         next(steps)
-        assert (tmp_path / stylizer.WEIGHTS).read_text() == "seed 0"
+        assert (tmp_path / "network.weights.h5").read_text() == "seed 0"
         list(steps)
-        assert (tmp_path / stylizer.WEIGHTS).read_text() == "seed 1"
+        assert (tmp_path / "network.weights.h5").read_text() == "seed 1"
 
     def test_samples_among_the_photos_do_not_count(self, quick, tmp_path):
         photos = runs.folder_of_photos(tmp_path / "photos")
@@ -279,7 +279,7 @@ class TestInterruption:
 
 class TestOptions:
     def test_begins_with_another_styles_network(self, quick, inputs, tmp_path):
-        first = tmp_path / "first" / stylizer.WEIGHTS
+        first = tmp_path / "first" / "network.weights.h5"
         first.parent.mkdir()
         first.write_bytes(b"weights")
         session = quick(inputs, tmp_path / "second", begin_with=first.parent)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfstyle import stylebook, stylizer
+from tfstyle import stylizer
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +100,7 @@ class TestLiteRT:
         network, _, folder = loaded
         paint = stylizer.Stylizer(folder, engine="litert", threads=1)
         assert paint(noise(32, 32)[0]).std() > 5
-        assert (folder / stylebook.LITERT).stat().st_size > 4 * network.count_params()
+        assert (folder / "model.tflite").stat().st_size > 4 * network.count_params()
 
 
 class TestFiles:
@@ -109,7 +109,7 @@ class TestFiles:
         size = 4 * network.count_params()
         variables = sum(file.stat().st_size for file in (folder / "variables").iterdir())
         assert size <= variables < 1.3 * size
-        assert (folder / stylebook.LITERT).stat().st_size < 1.3 * size + 100_000  # 60 kB are the graph.
+        assert (folder / "model.tflite").stat().st_size < 1.3 * size + 100_000  # 60 kB are the graph.
 
     def test_no_checkpoint_of_anything_else(self, loaded):
         _, _, folder = loaded

@@ -134,9 +134,9 @@ def test_unknown_network():
 @pytest.mark.parametrize("name", ["starry_night", "scream_johnson"])
 def test_shipped_weights_load(name):
     """The stored weights fit the architecture, and the exported file stylizes as the network that they belong to."""
-    folder = stylebook.models() / name
+    folder = stylebook.find(name)
     network = networks.build("johnson" if name.endswith("johnson") else "realtime")
-    network.load_weights(folder / stylizer.WEIGHTS)
+    network.load_weights(folder.weights)
     image = noise(64, 64)
     exported = stylizer.Stylizer(folder, engine="litert")(image[0].astype(np.uint8)).astype(np.float32)
     stylized = network(image.astype(np.uint8).astype(np.float32)).numpy()[0]

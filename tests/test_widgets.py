@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import runs
 
-from tfstyle import errors, images, stylizer
+from tfstyle import errors, images, stylebook
 from tfstyle.service.page import optimize_tab, widgets
 
 
 def test_the_second_network_of_a_painting_is_the_large_one():
     names, gallery = widgets.style_gallery()
     labels = [entry["caption"] if isinstance(entry, dict) else entry[1] for entry in gallery.value]
-    assert names == list(stylizer.trained())
+    assert names == list(stylebook.trained())
     assert len(set(labels)) == len(labels) == len(names)
     assert {name for name, label in zip(names, labels, strict=True) if label.startswith("large: ")} == {
         name for name in names if name.endswith("_johnson")

@@ -2,6 +2,7 @@ from .config import Settings, TrainingSettings
 from .errors import InputError
 from .images import Photo, load_image, save_image
 from .optimization import Iterate, optimize, reconstruct
+from .stylebook import StyleInfo, styles
 from .training import TrainingProgress, train
 from .video import FilmProgress, paint_film
 
@@ -11,6 +12,7 @@ __all__ = [
     "Iterate",
     "Photo",
     "Settings",
+    "StyleInfo",
     "TrainingProgress",
     "TrainingSettings",
     "load_image",
@@ -18,5 +20,6 @@ __all__ = [
     "paint_film",
     "reconstruct",
     "save_image",
+    "styles",
     "train",
 ]

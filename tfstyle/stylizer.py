@@ -8,15 +8,12 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tfstyle import errors, files, runtime, stylebook
+from tfstyle import errors, runtime, stylebook
 
-__all__ = ["RUNTIMES", "Stylizer", "WEIGHTS", "find", "trained"]
+__all__ = ["RUNTIMES", "Stylizer"]
 
 Painter: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
-# Keras' own file, to go on training from.
-WEIGHTS = "network.weights.h5"
-_SAVED_MODEL = "saved_model.pb"
 RUNTIMES = ("auto", "litert", "savedmodel")
 # TensorFlow takes about five seconds to start and paints a picture of 1024 x 768 about a tenth of a second sooner than
 # LiteRT: an estimate of where it begins to pay.
@@ -26,32 +23,6 @@ _MULTIPLE = 4
 # Measured rise of the process's peak, in bytes per pixel of the photo, with LiteRT: 559 for realtime, 2528 for johnson,
 # which is told by its file. (SavedModels in bfloat16: 159 and 464.)
 _BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_LARGE, _LARGE = 600, 2700, 2e6
-
-
-def trained() -> dict[str, pathlib.Path]:
-    """Folders of the styles that come with tfstyle, by name."""
-    return {path.parent.name: path.parent for path in sorted(stylebook.models().glob(f"*/{stylebook.LITERT}"))}
-
-
-def find(text: str) -> pathlib.Path:
-    """The folder of a style.
-
-    Args:
-        text: a folder, or the name of a style that `trained` lists.
-
-    Returns:
-        The folder.
-
-    Raises:
-        InputError: neither.
-    """
-    known = text in trained()  # A folder of results may be called like a style.
-    if files.is_folder(text) and not (known and not pathlib.Path(text, stylebook.LITERT).is_file()):
-        return pathlib.Path(text)
-    if not known:
-        names = ", ".join(trained()) or "none here"
-        raise errors.InputError(f"no style {text!r}: give a folder that tfstyle train wrote, or one of: {names}")
-    return trained()[text]
 
 
 class Stylizer:
@@ -78,25 +49,25 @@ class Stylizer:
         threads: int = 0,
         precision: str = "auto",
     ) -> None:
-        self.folder = pathlib.Path(folder)
+        self.folder = stylebook.StyleFolder(pathlib.Path(folder))
         if engine not in RUNTIMES:
             raise errors.InputError(f"unknown runtime {engine!r}: choose one of {', '.join(RUNTIMES)}")
         if engine == "auto":
             engine = "savedmodel" if count >= _MANY else "litert"
-        needed = self.folder / (stylebook.LITERT if engine == "litert" else _SAVED_MODEL)
-        for file in (needed, self.folder / stylebook.LITERT):
+        needed = self.folder.litert if engine == "litert" else self.folder.saved_model
+        for file in (needed, self.folder.litert):
             if not file.is_file():
                 raise errors.InputError(
                     f"{folder}: no style there ({file.name} is missing): give what tfstyle train wrote"
                 )
         self.engine = engine
-        large = needed.parent.joinpath(stylebook.LITERT).stat().st_size > _LARGE
+        large = self.folder.litert.stat().st_size > _LARGE
         self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_LARGE if large else _BYTES_PER_PIXEL
         try:
             if engine == "litert":
-                self._paint = _litert(self.folder, threads)
+                self._paint = _litert(self.folder.litert, threads)
             else:
-                self._paint = _saved_model(self.folder, threads, runtime.resolve_precision(precision))
+                self._paint = _saved_model(self.folder.path, threads, runtime.resolve_precision(precision))
         except ImportError:
             raise
         except Exception as error:  # Damaged files make both libraries raise nearly anything.
@@ -127,12 +98,12 @@ class Stylizer:
         return self._paint(padded)[:height, :width]
 
 
-def _litert(folder: pathlib.Path, threads: int) -> Painter:
+def _litert(file: pathlib.Path, threads: int) -> Painter:
     from ai_edge_litert import interpreter  # noqa: PLC0415
 
     def started() -> interpreter.Interpreter:
         with runtime.standard_error_aside():  # It announces its delegate.
-            return interpreter.Interpreter(str(folder / stylebook.LITERT), num_threads=threads or os.cpu_count())
+            return interpreter.Interpreter(str(file), num_threads=threads or os.cpu_count())
 
     # Anew for every size: LiteRT 2.3 that has painted 8 x 8 pixels paints nonsense at 36 x 32.
     @functools.lru_cache(maxsize=1)

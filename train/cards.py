@@ -1,7 +1,6 @@
 """Model cards: what a shipped style was made of, and how good it is, for people to read."""
 
 import json
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,17 +10,17 @@ from train import recipes
 __all__ = ["card"]
 
 
-def card(folder: pathlib.Path) -> str:
+def card(folder: stylebook.StyleFolder) -> str:
     """The model card of a trained and scored style, Markdown.
 
     Args:
-        folder: with ``card.json``, ``evaluation.json`` and the painting's statistics.
+        folder: of the style, with card, evaluation and statistics.
 
     Returns:
         The text.
     """
-    made, scored = (json.loads((folder / name).read_text()) for name in ("card.json", "evaluation.json"))
-    painting = stylebook.read(folder.name, (folder / stylebook.STATISTICS).read_bytes())
+    made, scored = folder.read_card(), json.loads(folder.evaluation.read_text())
+    painting = stylebook.StoredStyle.open(folder.statistics, folder.name)
     chosen, sizes = made["settings"], scored["sizes"]
     beginning = _beginning_of(recipes.STYLES[folder.name])
     stages = [*made.get("stages", []), made]
@@ -33,7 +32,7 @@ def card(folder: pathlib.Path) -> str:
     )
     return f"""# {painting.title} ({painting.artist}, {painting.year})
 
-![A cat in this style](preview.jpg)
+![A cat in this style]({folder.preview.name})
 
 A `{chosen["network"]}` network that paints any photo in this style. The painting is in the public domain; \
 the network and its statistics are offered under Apache-2.0, with thanks to K. Simonyan and A. Zisserman, \

@@ -6,14 +6,14 @@ and writes its model card. ``--last`` makes the shipped network better by a stag
 """
 
 import argparse
-import json
+import os
 import pathlib
 import shutil
 import subprocess
 import sys
 from typing import Any
 
-from tfstyle import stylizer
+from tfstyle import stylebook
 from train import cards, recipes
 
 __all__ = ["main"]
@@ -35,69 +35,71 @@ def main() -> None:
     arguments = parser.parse_args()
     if not pathlib.Path(arguments.photos).is_dir():
         parser.error(f"{arguments.photos}: there is no such folder of photos to score on")
-    recipe, folder = recipes.STYLES[arguments.name], _FOLDER / arguments.name
-    if arguments.last and (folder / "training").exists():
-        parser.error(f"{folder / 'training'}: a training was interrupted: go on with --resume, or delete that folder")
+    recipe, folder = recipes.STYLES[arguments.name], stylebook.StyleFolder(_FOLDER / arguments.name)
+    if arguments.last and folder.training.exists():
+        parser.error(f"{folder.training}: a training was interrupted: go on with --resume, or delete that folder")
     if arguments.last and not _lay_out(recipe, folder):
         parser.error(f"{folder}: its card does not tell of {len(recipe.stages) - 1} stages: add one to its recipe")
     resume, accelerated = arguments.resume or arguments.last, arguments.accelerator
     earlier = _train(recipe, folder, arguments.data, resume=resume, accelerated=accelerated)
-    made = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps({**made, "stages": earlier}, indent=1) + "\n")
-    _tfstyle("evaluate", folder, "--photos", arguments.photos, "--size", "256", "512", "-o", folder / "evaluation.json")
-    (folder / "README.md").write_text(cards.card(folder))
-    shutil.rmtree(folder / "training")
+    folder.write_card({**folder.read_card(), "stages": earlier})
+    _tfstyle("evaluate", folder, "--photos", arguments.photos, "--size", "256", "512", "-o", folder.evaluation)
+    folder.model_card.write_text(cards.card(folder))
+    shutil.rmtree(folder.training)
 
 
-def _lay_out(recipe: recipes.Recipe, folder: pathlib.Path) -> bool:
+def _lay_out(recipe: recipes.Recipe, folder: stylebook.StyleFolder) -> bool:
     """Puts the shipped network where the last stage but one leaves its own, and all cards where theirs are."""
-    file = folder / "card.json"
-    made = json.loads(file.read_text()) if file.exists() else {}
+    made = folder.read_card() if folder.card.exists() else {}
     stages = [*made.pop("stages", []), made] if made else []
     if not stages or len(stages) != len(recipe.stages) - 1:
         return False
     for number, each in enumerate(stages, start=1):
-        result = folder / "training" / f"stage-{number}"
-        result.mkdir(parents=True)
-        (result / "card.json").write_text(json.dumps(each))
-    shutil.copy(folder / stylizer.WEIGHTS, result)
+        result = _stage(folder, number)
+        result.path.mkdir(parents=True)
+        result.write_card(each)
+    shutil.copy(folder.weights, result)
     return True
 
 
+def _stage(folder: stylebook.StyleFolder, number: int) -> stylebook.StyleFolder:
+    return stylebook.StyleFolder(folder.training / f"stage-{number}")
+
+
 def _train(
-    recipe: recipes.Recipe, folder: pathlib.Path, data: str, *, resume: bool, accelerated: bool
+    recipe: recipes.Recipe, folder: stylebook.StyleFolder, data: str, *, resume: bool, accelerated: bool
 ) -> list[dict[str, Any]]:
     """Trains all stages, the last one into the folder; the cards of those before."""
     before, earlier = None, list[dict[str, Any]]()
     for number, options in enumerate(recipe.stages, start=1):
         last = number == len(recipe.stages)
-        result = folder if last else folder / "training" / f"stage-{number}"
-        if last or not (resume and (result / "card.json").exists()):
+        result = folder if last else _stage(folder, number)
+        if last or not (resume and result.card.exists()):
             if number == 1:  # Later ones begin with the stage before, which may be done already.
                 before = _beginning(recipe, folder)
             words = [recipe.painting or folder.name, "--name", folder.name, "--data", data, "-o", str(result)]
             words += ["--overwrite", *options.split(), *(["--begin-with", str(before)] if before else [])]
-            result.mkdir(parents=True, exist_ok=True)
+            result.path.mkdir(parents=True, exist_ok=True)
             if accelerated:
                 _accelerator(*words, *(["--resume"] if resume else []))
             _tfstyle("train", *words, *(["--resume"] if resume or accelerated else []))
-        before = result
+        before = result.path
         if not last:
-            earlier.append(json.loads((result / "card.json").read_text()))
+            earlier.append(result.read_card())
     return earlier
 
 
-def _beginning(recipe: recipes.Recipe, folder: pathlib.Path) -> pathlib.Path | None:
+def _beginning(recipe: recipes.Recipe, folder: stylebook.StyleFolder) -> pathlib.Path | None:
     """A folder with the network to begin with: another style's, or one among the training's own files."""
     from train import beginning  # noqa: PLC0415 - loads Keras
 
     if recipe.beginning != recipes.COMMON:
         return _FOLDER / recipe.beginning if recipe.beginning else None
-    result = folder / "training" / "beginning"
-    if not result.exists():  # A resumed training is to find the same file.
+    result = stylebook.StyleFolder(folder.training / "beginning")
+    if not result.path.exists():  # A resumed training is to find the same file.
         place = recipes.PAINTINGS.index(recipe.place or folder.name)
-        beginning.extract(beginning.FILE, place, len(recipes.PAINTINGS), result / stylizer.WEIGHTS)
-    return result
+        beginning.extract(beginning.FILE, place, len(recipes.PAINTINGS), result.weights)
+    return result.path
 
 
 def _accelerator(*arguments: str) -> None:
@@ -105,7 +107,7 @@ def _accelerator(*arguments: str) -> None:
     subprocess.run(command, check=True)
 
 
-def _tfstyle(*arguments: str | pathlib.Path) -> None:
+def _tfstyle(*arguments: str | os.PathLike[str]) -> None:
     subprocess.run([sys.executable, "-m", "tfstyle.cli.main", *map(str, arguments)], check=True)
 
 

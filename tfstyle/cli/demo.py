@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
     """
     images.check_writable(arguments.output)
     chosen = config.Settings(features="compact", size=arguments.size)
-    trained = stylizer.trained()
+    trained = stylebook.trained()
     names = [arguments.style] if arguments.style else list(trained) or ["starry_night"]
     if unknown := set(names) - set(stylebook.load_all()):
         raise errors.InputError(f"no style {min(unknown)!r}: choose one of {', '.join(stylebook.load_all())}")

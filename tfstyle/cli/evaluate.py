@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfstyle import config, errors, files, images, runtime, stylizer
+from tfstyle import errors, files, images, runtime, stylebook, stylizer
 from tfstyle.cli import console
 from tfstyle.evaluation import metrics as measures
 
@@ -52,15 +52,15 @@ def run(arguments: argparse.Namespace) -> None:
     """
     if arguments.output:
         files.check_folder(arguments.output)
-    folder = stylizer.find(arguments.style)
+    folder = stylebook.find(arguments.style)
     photos = {size: _photos(pathlib.Path(arguments.photos), arguments.count, size) for size in arguments.size}
-    chosen = _settings(folder)
+    chosen = folder.settings()
     runtime.import_tensorflow()
-    from tfstyle import stylebook, training
+    from tfstyle import training
     from tfstyle.evaluation import scoring
 
     style = stylebook.load(folder)
-    scorer = arguments.features or ("vgg19" if "vgg19" in style.networks else "compact")
+    scorer = arguments.features or ("vgg19" if "vgg19" in style.backbones else "compact")
     target = training.target_for(chosen, style, scorer, "float32")
     paint = stylizer.Stylizer(folder, engine=arguments.runtime)
     summary = {
@@ -112,13 +112,6 @@ def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray
                 f"{measures.SMALLEST}: use a larger --size, or leave it out"
             )
     return {path.relative_to(folder).as_posix(): photo for path, photo in photos.items()}
-
-
-def _settings(folder: pathlib.Path) -> config.TrainingSettings:
-    try:
-        return config.TrainingSettings(**json.loads((folder / "card.json").read_text())["settings"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise errors.InputError(f"{folder}: its card.json is missing or damaged: train the style again") from error
 
 
 def _latency(paint: stylizer.Stylizer, height: int, width: int) -> dict[str, float]:

@@ -7,7 +7,7 @@ import ipaddress
 import pathlib
 import socket
 
-from tfstyle import errors, stylizer
+from tfstyle import errors, stylebook
 from tfstyle.cli import console
 
 __all__ = ["add_arguments", "run"]
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     state = _state(arguments.state)
     listener = _listener(arguments.host, arguments.port)
     app = create(bounds, state)
-    app.state.service.paintings.start(next(iter(stylizer.trained())))
+    app.state.service.paintings.start(next(iter(stylebook.trained())))
     app = mount(app, app.state.service)
     hosts = (*_LOCAL, arguments.host) if _is_local(arguments.host) else ()
     guarded = guard(app, upload=bounds.upload, token=arguments.token, hosts=hosts)
@@ -65,7 +65,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise errors.InputError(f"queue is {arguments.queue}: use 1 or more")
     if not arguments.token and not _is_local(arguments.host):
         raise errors.InputError(f"{arguments.host} can be reached from other machines: give a --token, which they need")
-    if not stylizer.trained():
+    if not stylebook.trained():
         raise errors.InputError("there is no trained style: install tfstyle again")
 
 

@@ -15,13 +15,11 @@ def run(arguments: argparse.Namespace) -> None:
     del arguments
     from rich import console, table
 
-    from tfstyle import stylebook, stylizer
+    from tfstyle import stylebook
 
-    trained = stylizer.trained()
     picture = table.Column("trained network's picture", overflow="fold")  # A path is of use only if it is whole.
     name = table.Column("name", no_wrap=True)
     listing = table.Table(name, "painting", "artist", "year", picture, box=None)
-    for style in stylebook.load_all().values():
-        path = trained[style.name] / "preview.jpg" if style.name in trained else ""
-        listing.add_row(style.name, style.title, style.artist, style.year, str(path))
+    for style in stylebook.styles():
+        listing.add_row(style.name, style.title, style.artist, style.year, str(style.preview or ""))
     console.Console().print(listing)

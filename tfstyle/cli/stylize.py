@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfstyle import _version, errors, files, images, stylizer
+from tfstyle import _version, errors, files, images, stylebook, stylizer
 from tfstyle.cli import console, options
 from tfstyle.images import color
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
     options.check_painting(arguments)
     pairs = _pairs([pathlib.Path(each) for each in arguments.image], arguments.output)
     paint = stylizer.Stylizer(
-        stylizer.find(arguments.style), engine=arguments.runtime, count=len(pairs), threads=arguments.threads
+        stylebook.find(arguments.style), engine=arguments.runtime, count=len(pairs), threads=arguments.threads
     )
     recipe = {name: getattr(arguments, name) for name in ("style", "strength", "keep_colors", "size")}
     failed = 0

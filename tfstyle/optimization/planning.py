@@ -92,7 +92,7 @@ def choose_network(chosen: config.Settings, painted_like: Iterable[stylebook.Sty
     if chosen.features != "auto":
         return chosen.features
     at_hand = weights.find("vgg19", chosen.weights or None)
-    return "vgg19" if at_hand and all("vgg19" in style.networks for style in painted_like) else "compact"
+    return "vgg19" if at_hand and all("vgg19" in style.backbones for style in painted_like) else "compact"
 
 
 def objective_for(network: str, chosen: config.Settings) -> perceptual.Objective:

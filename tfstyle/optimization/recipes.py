@@ -57,8 +57,9 @@ def prepare(content: str, style: Sequence[str], chosen: config.Settings) -> Job:
     Raises:
         InputError: a file that cannot be read.
     """
-    paintings = {f"style {index}": stylebook.digest(each) for index, each in enumerate(style)}
-    network = planning.choose_network(chosen, (stylebook.load(each) for each in style))  # Loads only if it must.
+    styles = [stylebook.load(each) for each in style]
+    paintings = {f"style {index}": each.digest for index, each in enumerate(styles)}
+    network = planning.choose_network(chosen, styles)
     precision = runtime.resolve_precision(chosen.precision)
     chosen = dataclasses.replace(chosen, features=network, precision=precision)
     hashes = {"content": files.digest(content), "weights": _weights_digest(network, chosen.weights)}

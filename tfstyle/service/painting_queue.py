@@ -5,14 +5,13 @@ import concurrent.futures
 import contextlib
 import functools
 import math
-import pathlib
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
 import numpy as np
 
-from tfstyle import stylizer
+from tfstyle import stylebook, stylizer
 from tfstyle.service import limits
 
 __all__ = ["PaintingQueue"]
@@ -36,12 +35,12 @@ class PaintingQueue:
 
     def __init__(self, bounds: limits.Limits) -> None:
         self._bounds, self.waiting, self._seconds = bounds, 0, 0.1
-        self._styles = stylizer.trained()
+        self._styles = stylebook.trained()
         self._threads = concurrent.futures.ThreadPoolExecutor(_AT_ONCE, "painting")
 
     def start(self, style: str) -> None:
         """Loads TensorFlow and a style; takes seconds."""
-        self._threads.submit(_loaded, stylizer.find(style)).result()
+        self._threads.submit(_loaded, stylebook.find(style)).result()
 
     async def paint(
         self, style: str, photo: np.ndarray, gone: Callable[[], Awaitable[None]] | None = None
@@ -49,7 +48,7 @@ class PaintingQueue:
         """Paints one picture when its turn has come.
 
         Args:
-            style: a name of `stylizer.trained`.
+            style: a name of `stylebook.trained`.
             photo: ``[H, W, 3]``, uint8.
             gone: returns when nobody wants it any more.
 
@@ -90,7 +89,7 @@ class PaintingQueue:
         """Ends the thread after what it is painting."""
         self._threads.shutdown(cancel_futures=True)
 
-    def _painted(self, folder: pathlib.Path, photo: np.ndarray) -> np.ndarray:
+    def _painted(self, folder: stylebook.StyleFolder, photo: np.ndarray) -> np.ndarray:
         begun = time.monotonic()
         painted = _loaded(folder)(photo)
         self._seconds += _NEWEST * (time.monotonic() - begun - self._seconds)
@@ -112,11 +111,11 @@ async def _unless(painted: asyncio.Future, gone: Callable[[], Awaitable[None]] |
         watcher.cancel()
 
 
-def _loaded(folder: pathlib.Path) -> stylizer.Stylizer:
+def _loaded(folder: stylebook.StyleFolder) -> stylizer.Stylizer:
     with _LOADING:  # Two threads would load the same network twice.
         return _kept(folder)
 
 
 @functools.cache
-def _kept(folder: pathlib.Path) -> stylizer.Stylizer:
+def _kept(folder: stylebook.StyleFolder) -> stylizer.Stylizer:
     return stylizer.Stylizer(folder, engine="savedmodel")

@@ -6,7 +6,7 @@ import time
 import fastapi
 from fastapi import responses
 
-from tfstyle import stylebook, stylizer
+from tfstyle import stylebook
 from tfstyle.service import core, schemas
 
 __all__ = ["router"]
@@ -31,7 +31,7 @@ def router(service: core.Service) -> fastapi.APIRouter:
         stored = stylebook.load_all()
         return [
             {name: getattr(stored[style], name) for name in ("name", "title", "artist", "year")}
-            for style in stylizer.trained()
+            for style in stylebook.trained()
         ]
 
     @routes.post(

@@ -1,4 +1,4 @@
-"""Styles to paint in: a painting, or the stored statistics of one."""
+"""Styles: paintings, stored statistics of paintings, and the folders of trained styles."""
 
 import lazy_loader
 

@@ -1,24 +1,33 @@
-from . import painting, stored
-from .painting import Painting, Style, digest, load, measure, statistics
-from .stored import LITERT, NETWORKS, SIZES, STATISTICS, StoredStyle, compress, load_all, models, pack, read
+from . import catalog, folder, loading, painting, stored, style
+from .catalog import StyleInfo, load_all, styles
+from .folder import StyleFolder, find, root, trained
+from .loading import load
+from .painting import Painting, statistics
+from .stored import STORED_BACKBONES, STORED_SIZES, StoredStyle, compress, pack, unpack
+from .style import Style
 
 __all__ = [
-    "LITERT",
-    "NETWORKS",
     "Painting",
-    "SIZES",
-    "STATISTICS",
+    "STORED_BACKBONES",
+    "STORED_SIZES",
     "StoredStyle",
     "Style",
+    "StyleFolder",
+    "StyleInfo",
+    "catalog",
     "compress",
-    "digest",
+    "find",
+    "folder",
     "load",
     "load_all",
-    "measure",
-    "models",
+    "loading",
     "pack",
     "painting",
-    "read",
+    "root",
     "statistics",
     "stored",
+    "style",
+    "styles",
+    "trained",
+    "unpack",
 ]

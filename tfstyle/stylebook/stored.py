@@ -1,64 +1,52 @@
-"""Styles that come with the package: statistics of public-domain paintings, so that no painting is needed.
+"""Stored styles: a painting's Gram matrices in one small file, in place of the painting.
 
-Stored are the Gram matrices of a painting's default style layers at a few sizes, for the networks in `NETWORKS`, as
-truncated eigenvectors: G is close to F F^T with a thin F. Reading them needs neither Keras nor TensorFlow.
+A file holds the Gram matrices of the default style layers at `STORED_SIZES` for `STORED_BACKBONES`, as truncated
+eigenvectors: G is close to F F^T with a thin F. Reading it needs neither Keras nor TensorFlow.
 """
 
 import dataclasses
-import functools
 import hashlib
 import io
 import json
 import math
+import os
 import pathlib
 import zipfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
 from tfstyle import errors, images
+from tfstyle.stylebook import style
 
-__all__ = [
-    "LITERT",
-    "NETWORKS",
-    "PACKAGE",
-    "SIZES",
-    "STATISTICS",
-    "StoredStyle",
-    "compress",
-    "load_all",
-    "models",
-    "pack",
-    "read",
-]
+if TYPE_CHECKING:
+    from tfstyle.runtime import keras
 
-PACKAGE = pathlib.Path(__file__).parent.parent
-NETWORKS = ("compact", "vgg19")
-# Files' names in the folder of a trained style.
-LITERT = "model.tflite"
-STATISTICS = "statistics.npz"
-# Long sides of the painting, in pixels: the scales from 210 to 940 lie within a factor of 1.25 of one of them.
-SIZES = (256, 384, 512, 768)
-# Relative squared error (Frobenius) allowed to a stored Gram matrix: a tenth of what a good picture still differs by
-# in each layer (measured: 0.05 over five layers).
+__all__ = ["STORED_BACKBONES", "STORED_SIZES", "StoredStyle", "compress", "pack", "unpack"]
+
+STORED_BACKBONES = ("compact", "vgg19")
+# Long sides of the painting in pixels: every size from 210 to 940 is within a factor of 1.25 of one of them.
+STORED_SIZES = (256, 384, 512, 768)
+# Relative squared error (Frobenius norm) that a stored Gram matrix may have. A good picture still differs from the
+# painting by ten times as much in each layer (measured: 0.05 over five layers).
 _TOLERANCE = 1e-3
-# The share of it that is kept for rounding to float16, and the longest column's lengths that float16 holds so well.
-_FOR_ROUNDING = 0.1
-_HALF = (0.1, 6e4)
+# Share of the tolerance kept for rounding to float16, and the longest column's lengths for which that is enough.
+_SHARE_FOR_ROUNDING = 0.1
+_FLOAT16_LENGTHS = (0.1, 6e4)
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredStyle:
-    """A style given by its stored statistics.
+    """A style read from stored statistics.
 
     Attributes:
         name: as on the command line.
-        title: of the painting.
+        title: title of the painting.
         artist: its painter.
-        year: when.
-        digest: SHA-256 of the stored file.
-        arrays: factors ``[C, rank]`` by ``<network>/<size>/<layer>``.
+        year: when it was painted.
+        digest: SHA-256 of the file.
+        arrays: factors `[C, rank]` by ``<backbone>/<size>/<layer>``.
     """
 
     name: str
@@ -68,63 +56,73 @@ class StoredStyle:
     digest: str
     arrays: Mapping[str, np.ndarray] = dataclasses.field(repr=False)
 
-    @property
-    def networks(self) -> tuple[str, ...]:
-        """Those of `NETWORKS` that it is stored for."""
-        return tuple(name for name in NETWORKS if any(key.startswith(f"{name}/") for key in self.arrays))
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], name: str) -> "StoredStyle":
+        """Reads a style's file.
 
-    def grams(self, model: Any, size: int, layers: Sequence[str], pooling: str = "average") -> Mapping[str, np.ndarray]:
-        """Gram matrices at the stored size nearest to the one asked for; see `painting.Painting.grams`.
+        Args:
+            path: the file.
+            name: of the style.
 
         Raises:
-            InputError: not stored for this network, layer or pooling.
+            InputError: the file cannot be read or is damaged.
         """
-        sizes = [stored for stored in SIZES if any(key.startswith(f"{model.name}/{stored}/") for key in self.arrays)]
-        nearest = min(sizes or SIZES, key=lambda stored_size: abs(math.log(stored_size / size)))
+        try:
+            return unpack(name, pathlib.Path(path).read_bytes())
+        except OSError as error:
+            raise errors.InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """Those of `STORED_BACKBONES` that the file has Gram matrices for."""
+        return tuple(name for name in STORED_BACKBONES if any(key.startswith(f"{name}/") for key in self.arrays))
+
+    def grams(self, model: "keras.Model", size: int, layers: Sequence[str], pooling: str = "average") -> style.Grams:
+        """Returns the Gram matrices at the stored size nearest to the given one, see `style.Style.grams`.
+
+        Raises:
+            InputError: there are none for this backbone, layer or pooling.
+        """
+        sizes = [each for each in STORED_SIZES if any(key.startswith(f"{model.name}/{each}/") for key in self.arrays)]
+        nearest = min(sizes or STORED_SIZES, key=lambda stored_size: abs(math.log(stored_size / size)))
         keys = {layer: f"{model.name}/{nearest}/{layer}" for layer in layers}
         if pooling != "average" or not all(key in self.arrays for key in keys.values()):
-            raise errors.InputError(
-                f"style {self.name!r} is stored for {' and '.join(self.networks)}, default style layers and average "
-                f"pooling, not for this ({model.name}): give the painting's file for anything else"
-            )
+            self._refuse(model.name, layers, pooling)
         factors = {layer: self.arrays[key].astype(np.float32) for layer, key in keys.items()}
         return {layer: factor @ factor.T for layer, factor in factors.items()}
 
-    def packed(self) -> bytes:
-        """The style as a file, see `pack`."""
-        return pack(
-            {key: self.arrays[key] for key in self.arrays if key != "about"}, json.loads(str(self.arrays["about"]))
-        )
+    def _refuse(self, backbone: str, layers: Sequence[str], pooling: str) -> NoReturn:
+        """Names the first thing that the file does not have."""
+        if backbone not in self.backbones:
+            reason = f"only has statistics for {' and '.join(self.backbones)}, not {backbone}"
+        elif pooling != "average":
+            reason = f"only has statistics for average pooling, not {pooling}"
+        else:
+            stored = {key.rpartition("/")[2] for key in self.arrays if key.startswith(f"{backbone}/")}
+            reason = f"has no statistics for layer {min(set(layers) - stored)}, only for {', '.join(sorted(stored))}"
+        raise errors.InputError(f"style {self.name!r} {reason}: give the painting's file instead of its name")
 
-    def recolored(self, photo: images.Photo) -> "StoredStyle":
-        """Refuses: colours can be matched only on the painting itself.
+    def packed(self, title: str = "") -> bytes:
+        """Returns the style as a file, see `pack`; it keeps its own title."""
+        del title
+        about = json.loads(str(self.arrays["about"]))
+        return pack({key: self.arrays[key] for key in self.arrays if key != "about"}, about)
+
+    def recolored(self, photo: images.Photo) -> NoReturn:
+        """Refuses: colors can only be matched on the painting itself.
 
         Raises:
             InputError: always.
         """
         del photo
         raise errors.InputError(
-            f"style {self.name!r} is stored without its picture, so its colours cannot be matched: "
+            f"style {self.name!r} is stored without its painting, so its colors cannot be matched: "
             "use --keep-colors luminance, or give the painting's file"
         )
 
 
-def models() -> pathlib.Path:
-    """The folder of the styles that come with a trained network, one folder each."""
-    inside = PACKAGE / "saved_models"
-    return inside if inside.is_dir() else inside.parent.parent / "saved_models"  # A checkout has it at its top.
-
-
-@functools.cache
-def load_all() -> dict[str, StoredStyle]:
-    """The styles in the package, by name, sorted; with or without a trained network."""
-    alone = {path.stem: path for path in (PACKAGE / "stylebook" / "data").glob("*.npz")}
-    trained = {path.parent.name: path for path in models().glob(f"*/{STATISTICS}")}
-    return {name: read(name, path.read_bytes()) for name, path in sorted({**alone, **trained}.items())}
-
-
-def read(name: str, data: bytes) -> StoredStyle:
-    """Reads what `pack` wrote.
+def unpack(name: str, data: bytes) -> StoredStyle:
+    """Reads a style from the bytes that `pack` returned.
 
     Args:
         name: of the style.
@@ -146,10 +144,10 @@ def read(name: str, data: bytes) -> StoredStyle:
 
 
 def pack(arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> bytes:
-    """A stored style as a file.
+    """Packs a stored style into a file.
 
     Args:
-        arrays: factors ``[C, rank]`` by ``<network>/<size>/<layer>``, from `compress`.
+        arrays: factors `[C, rank]` by ``<backbone>/<size>/<layer>``, from `compress`.
         about: ``title``, ``artist``, ``year`` of the painting and its ``sha256``.
 
     Returns:
@@ -161,18 +159,18 @@ def pack(arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> bytes:
 
 
 def compress(gram: np.ndarray) -> np.ndarray:
-    """The thinnest factor that gives a Gram matrix back well enough.
+    """Finds the thinnest factor that restores a Gram matrix well enough.
 
     Args:
-        gram: ``[C, C]``, positive semi-definite.
+        gram: `[C, C]`, positive semi-definite.
 
     Returns:
-        F ``[C, rank]``, with ||F F^T - G||^2 at most `_TOLERANCE` ||G||^2; float16, or float32 where that could not
-        hold the numbers.
+        F `[C, rank]` with ||F F^T - G||^2 <= `_TOLERANCE` ||G||^2; float16, or float32 if its values need the range.
     """
     values, vectors = np.linalg.eigh(gram.astype(np.float64))
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     left_out = np.append(np.cumsum((values**2)[::-1])[::-1], 0)
-    rank = int(np.argmax(left_out <= (1 - _FOR_ROUNDING) * _TOLERANCE * left_out[0]))
+    rank = int(np.argmax(left_out <= (1 - _SHARE_FOR_ROUNDING) * _TOLERANCE * left_out[0]))
     factor = vectors[:, :rank] * np.sqrt(values[:rank])
-    return factor.astype(np.float16 if _HALF[0] < np.sqrt(values[0]) < _HALF[1] else np.float32)
+    shortest, longest = _FLOAT16_LENGTHS
+    return factor.astype(np.float16 if shortest < np.sqrt(values[0]) < longest else np.float32)

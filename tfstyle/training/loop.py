@@ -53,7 +53,7 @@ class TrainingProgress:
 
 def final_loss_network(settings: config.TrainingSettings, style: stylebook.Style) -> str:
     """Returns the loss network of the last steps: vgg19 if the settings, the style and installed weights allow it."""
-    is_asked = round(settings.finish * settings.steps) and "vgg19" in style.networks
+    is_asked = round(settings.finish * settings.steps) and "vgg19" in style.backbones
     return "vgg19" if is_asked and weights.find("vgg19") else settings.features
 
 

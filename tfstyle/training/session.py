@@ -1,7 +1,6 @@
 """A training from start to finish: a painting and photos in, the folder of a trained style out."""
 
 import dataclasses
-import json
 import os
 import pathlib
 import warnings
@@ -10,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tfstyle import _version, checkpoints, config, errors, files, images, optimization, stylebook, stylizer
+from tfstyle import _version, checkpoints, config, errors, files, images, optimization, stylebook
 from tfstyle.runtime import keras
 from tfstyle.training import data as training_data
 from tfstyle.training import log, loop
@@ -20,7 +19,6 @@ __all__ = ["Session", "TrainingPlan", "train"]
 Path: TypeAlias = str | os.PathLike[str]
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
-_CARD = "card.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,9 +118,9 @@ class Session:
 
     def __init__(self, plan: TrainingPlan, training_class: type[loop.Training] = loop.Training) -> None:
         self._plan, self._folder = plan, plan.folder
-        self._style = stylebook.load(str(plan.painting))
+        self._style = stylebook.load(plan.painting)
         photos = training_data.open_photos(str(plan.data), exclude=self._folder)
-        first_weights = stylizer.find(str(plan.begin_with)) / stylizer.WEIGHTS if plan.begin_with else None
+        first_weights = stylebook.find(plan.begin_with).weights if plan.begin_with else None
         _make_folder(self._folder)
         self._recipe = _recipe(plan, self._style, len(photos), first_weights)
         self.is_done = _is_done(plan, self._recipe)
@@ -197,27 +195,20 @@ class Session:
     def _finish(self, export: Callable[[keras.Model, pathlib.Path], None]) -> None:
         """Writes the trained style; the checkpoint stays until everything is written."""
         self.save()
-        training, folder = self._training, self._folder
+        training, folder = self._training, stylebook.StyleFolder(self._folder)
         self._log.sample(training.step, training.paint)
-        files.atomic_write(folder / stylebook.STATISTICS, self._statistics())
-        export(training.network, folder)
-        training.network.save_weights(folder / stylizer.WEIGHTS)
-        files.atomic_write(folder / _CARD, (json.dumps(self._card(), indent=1) + "\n").encode())
-        images.save_image(folder / "preview.jpg", training.paint(self._log.photo))
-        checkpoints.remove(_checkpoint(folder))
+        title = pathlib.Path(self._plan.painting).stem
+        files.atomic_write(folder.statistics, self._style.packed(title))
+        export(training.network, folder.path)
+        training.network.save_weights(folder.weights)
+        folder.write_card(self._card())
+        images.save_image(folder.preview, training.paint(self._log.photo))
+        checkpoints.remove(_checkpoint(folder.path))
 
     def _card(self) -> dict[str, Any]:
         accelerator = {"accelerator": self._training.accelerator} if self._training.accelerator else {}
         seconds = round(self._training.seconds)
         return {**self._recipe, "seconds": seconds, "tfstyle": _version.__version__, **accelerator}
-
-    def _statistics(self) -> bytes:
-        """Packs the painting's statistics, which stand in for the painting in `optimize` and `evaluate`."""
-        if isinstance(self._style, stylebook.Painting):
-            title = pathlib.Path(self._plan.painting).stem
-            about = {"title": title, "artist": "", "year": "", "sha256": self._recipe["painting"]}
-            return stylebook.pack(stylebook.statistics(self._style), about)
-        return self._style.packed()
 
 
 def _recipe(
@@ -228,7 +219,7 @@ def _recipe(
         "train": plan.name,
         "beginning": files.digest(first_weights) if first_weights else None,
         "data": [_data_name(plan.data), photos],
-        "painting": stylebook.digest(str(plan.painting)),
+        "painting": style.digest,
         "settings": plan.settings.stored,
         "last network": loop.final_loss_network(plan.settings, style),
     }
@@ -245,10 +236,10 @@ def _is_done(plan: TrainingPlan, recipe: Mapping[str, Any]) -> bool:
     if not plan.resume or checkpoints.path_for(_checkpoint(plan.folder)).exists():
         return False
     try:
-        card = json.loads((plan.folder / _CARD).read_text())
-    except (OSError, ValueError):
+        card = stylebook.StyleFolder(plan.folder).read_card()
+    except errors.InputError:
         return False
-    return isinstance(card, dict) and all(card.get(key) == value for key, value in recipe.items())
+    return all(card.get(key) == value for key, value in recipe.items())
 
 
 def _saved_state(plan: TrainingPlan, recipe: Mapping[str, Any]) -> Mapping[str, np.ndarray] | None:
@@ -262,7 +253,8 @@ def _saved_state(plan: TrainingPlan, recipe: Mapping[str, Any]) -> Mapping[str, 
         raise errors.InputError(
             f"{folder}: holds an interrupted training: continue it with --resume, or discard it with --overwrite"
         )
-    if any((folder / name).exists() for name in (_CARD, stylizer.WEIGHTS, stylebook.LITERT)):
+    trained = stylebook.StyleFolder(folder)
+    if any(file.exists() for file in (trained.card, trained.weights, trained.litert)):
         raise errors.InputError(
             f"{folder}: holds a trained style: choose another --output, or replace it with --overwrite"
         )

@@ -38,7 +38,7 @@ def write(network: keras.Model, folder: pathlib.Path) -> None:
     archive.add_endpoint("serve", lambda image: {"stylized": _stylize_each(fast, image)}, [_PICTURES])
     archive.add_endpoint("bytes", lambda image: {"stylized_bytes": _stylize_files(fast, image)}, [_FILES])
     archive.write_out(str(folder), verbose=False)
-    (folder / stylebook.LITERT).write_bytes(_litert(plain))
+    stylebook.StyleFolder(folder).litert.write_bytes(_litert(plain))
 
 
 def _copy(network: keras.Model, layer_classes: networks.LayerClasses) -> keras.Model:

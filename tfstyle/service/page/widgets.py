@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 from PIL import Image
 
-from tfstyle import errors, images, stylebook, stylizer
+from tfstyle import errors, images, stylebook
 
 __all__ = ["shrink", "style_gallery", "style_picker", "user_errors"]
 
@@ -22,12 +22,12 @@ def style_gallery(more: str = "") -> tuple[list[str], Any]:
     Returns:
         Names of the trained styles, and the gallery of their pictures, in the same order.
     """
-    trained, stored = stylizer.trained(), stylebook.load_all()
+    trained, stored = stylebook.trained(), stylebook.load_all()
     labels: list[str] = []
     for name in trained:  # A painting's second network is the large one.
         title = stored[name].title
         labels.append(f"large: {title}" if title in labels else title)
-    entries = [(str(folder / "preview.jpg"), label) for folder, label in zip(trained.values(), labels, strict=True)]
+    entries = [(str(folder.preview), label) for folder, label in zip(trained.values(), labels, strict=True)]
     gallery = gr.Gallery(
         entries,
         label="Style",

@@ -1,0 +1,39 @@
+"""Finds a style by the file of a painting, the folder of a trained style, or a name."""
+
+import os
+import pathlib
+
+from tfstyle import errors, files
+from tfstyle.stylebook import catalog, folder, painting, stored, style
+
+__all__ = ["load"]
+
+
+def load(source: str | os.PathLike[str]) -> style.Style:
+    """Loads a style; a file is preferred to a style of the same name.
+
+    Args:
+        source: a painting's file, the folder of a trained style, or a name that `catalog.styles` lists.
+
+    Returns:
+        The style.
+
+    Raises:
+        InputError: none of these, or a file that cannot be read.
+    """
+    text, known = os.fspath(source), catalog.load_all()
+    if files.is_folder(text):
+        trained = folder.StyleFolder(pathlib.Path(text))
+        if trained.statistics.is_file():
+            return stored.StoredStyle.open(trained.statistics, trained.name)
+        if text not in known:  # A folder of results may have the name of a style.
+            raise errors.InputError(
+                f"{text}: no style there ({trained.statistics.name} is missing): give a folder that tfstyle train wrote"
+            )
+    elif os.path.lexists(text) or pathlib.Path(text).suffix:  # lexists accepts names too long for a file.
+        return painting.Painting.open(text)
+    if text not in known:
+        raise errors.InputError(
+            f"there is no painting or style {text!r}: give a picture's file or one of {', '.join(known)}"
+        )
+    return known[text]
