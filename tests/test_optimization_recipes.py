@@ -52,7 +52,7 @@ class TestPrepare:
         ("content", "style", "changes", "message"),
         [
             ("nowhere.png", "painting.png", {}, r"nowhere\.png: cannot be read"),
-            ("photo.png", "nowhere.png", {}, r"nowhere\.png: cannot be read"),
+            ("photo.png", "nowhere.png", {}, r"nowhere\.png: no such file"),
             ("photo.png", "painting.png", {"start": "nowhere.png"}, r"nowhere\.png: cannot be read"),
             ("photo.png", "painting.png", {"weights": "nowhere.npz"}, r"nowhere\.npz: no such file of weights"),
         ],

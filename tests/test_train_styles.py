@@ -6,6 +6,7 @@ import pathlib
 import pytest
 import scored
 
+from tfstyle import stylebook
 from train import recipes, styles
 
 
@@ -34,7 +35,9 @@ class TestStages:
 
         def train(recipe, *, resume=False, accelerated=False):
             commands.clear()
-            cards = styles._train(recipe, tmp_path / "scream", "photos", resume=resume, accelerated=accelerated)
+            cards = styles._train(
+                recipe, stylebook.StyleFolder(tmp_path / "scream"), "photos", resume=resume, accelerated=accelerated
+            )
             return cards, commands
 
         return train

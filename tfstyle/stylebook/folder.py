@@ -160,6 +160,6 @@ def find(style: str | os.PathLike[str]) -> StyleFolder:
     if known is None:
         names = ", ".join(trained()) or "none is installed"
         raise errors.InputError(
-            f"no trained style {os.fspath(style)!r}: give a folder that tfstyle train wrote, or one of: {names}"
+            f"no style {os.fspath(style)!r}: give a folder that tfstyle train wrote, or one of: {names}"
         )
     return known
