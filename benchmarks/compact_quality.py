@@ -38,9 +38,9 @@ def paint(photo: images.Photo, painting: stylebook.Painting, network: str) -> op
 
 def score(photo: images.Photo, painting: stylebook.Painting, last: optimization.Iterate) -> tuple[float, float]:
     """Relative style (sum of layers) and content of a picture by vgg19 in float32."""
-    spec, size = features.NETWORKS["vgg19"], _SIZES[-1]
+    spec, size = weights.BACKBONES["vgg19"], _SIZES[-1]
     layers = (*spec.content_layers, *spec.style_layers)
-    model = features.build("vgg19", layers, weights.load("vgg19", layers=features.needed("vgg19", layers)))
+    model = features.build("vgg19", layers, weights.load("vgg19", layers=layers))
     image = images.resize(photo, *images.fit_size(*photo.size, size)).rgb[None]
     content = perceptual.content_targets(model, image, spec.content_layers)
     grams = painting.grams(model, size, spec.style_layers)

@@ -34,7 +34,7 @@ def plain_loss(photo: images.Photo, painting: stylebook.Painting, size: int) -> 
     """The default loss in float32 at one scale, and the photo at that scale, ``[1, H, W, 3]``."""
     objective = planning.objective_for("vgg19", config.Settings())
     layers = objective.layers
-    model = features.build("vgg19", layers, weights.load("vgg19", layers=features.needed("vgg19", layers)))
+    model = features.build("vgg19", layers, weights.load("vgg19", layers=layers))
     image = images.resize(photo, *images.fit_size(*photo.size, size)).rgb[None]
     content = perceptual.content_targets(model, tf.constant(image), list(objective.content))
     grams = painting.grams(model, size, list(objective.style))

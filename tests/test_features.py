@@ -14,11 +14,11 @@ Arrays = dict[str, np.ndarray]
 
 
 def layers_of(network: str) -> list[str]:
-    return [step.name for step in features.NETWORKS[network].steps if not isinstance(step, features.Pool)]
+    return weights.BACKBONES[network].layers
 
 
 def defaults(network: str) -> tuple[str, ...]:
-    spec = features.NETWORKS[network]
+    spec = weights.BACKBONES[network]
     return spec.content_layers + spec.style_layers
 
 
@@ -27,7 +27,7 @@ def thin(network: str, width: int = 4) -> Arrays:
     """Random weights of a network with its own kernels' sizes and as few channels everywhere."""
     shapes = weights.shapes("vgg19" if network == "compact" else network)
     generator, before, arrays = np.random.default_rng(5), 3, {}
-    for name in features.needed(network, layers_of(network)):
+    for name in weights.BACKBONES[network].convolutions(layers_of(network)):
         size = shapes[name][0]
         arrays[f"{name}/kernel"] = generator.standard_normal((size, size, before, width)).astype(np.float32) / size**2
         arrays[f"{name}/bias"] = generator.uniform(0.1, 1, width).astype(np.float32)
@@ -145,22 +145,22 @@ def test_the_weights_given_are_not_changed(tiny_weights):
 
 @pytest.mark.parametrize("network", ["vgg19", "vgg16", "squeezenet", "alexnet"])
 def test_published_shapes_build_and_run(network):
-    spec = features.NETWORKS[network]
+    spec = weights.BACKBONES[network]
     model = features.build(network, spec.content_layers, weights.random(network))
     (result,) = run(model, np.random.default_rng(0).uniform(0, 255, (1, 33, 47, 3)).astype(np.float32)).values()
     assert np.isfinite(result).all()
     assert result.std() > 0
-    assert convolutions(model) == features.needed(network, spec.content_layers)
-    last = features.needed(network, spec.content_layers)[-1]
+    assert convolutions(model) == weights.BACKBONES[network].convolutions(spec.content_layers)
+    last = weights.BACKBONES[network].convolutions(spec.content_layers)[-1]
     width = weights.shapes(network)[last][-1] * (2 if network == "squeezenet" else 1)
     assert result.shape[-1] == width
 
 
-@pytest.mark.parametrize("network", features.NETWORKS)
+@pytest.mark.parametrize("network", weights.BACKBONES)
 def test_every_layer_can_be_asked_for_and_ends_the_network(network):
     for name in layers_of(network):
         model = features.build(network, [name], thin(network))
-        assert convolutions(model) == features.needed(network, [name])
+        assert convolutions(model) == weights.BACKBONES[network].convolutions([name])
         assert list(model.output) == [name]
 
 
@@ -175,17 +175,19 @@ NEEDED = [
 
 @pytest.mark.parametrize(("network", "names", "expected"), NEEDED)
 def test_needed_are_the_convolutions_up_to_the_deepest_layer(network, names, expected):
-    assert features.needed(network, names) == expected
+    assert weights.BACKBONES[network].convolutions(names) == expected
 
 
 @pytest.mark.parametrize(("network", "deepest", "count"), [("vgg19", "conv5_4", 16), ("vgg16", "conv5_3", 13)])
 def test_the_vggs_have_as_many_convolutions_as_their_names_say(network, deepest, count):
-    assert len(features.needed(network, [deepest])) == count == int(network[3:]) - 3  # three more are fully connected
+    assert (
+        len(weights.BACKBONES[network].convolutions([deepest])) == count == int(network[3:]) - 3
+    )  # three more are fully connected
 
 
-@pytest.mark.parametrize("network", [name for name in features.NETWORKS if name != "compact"])
+@pytest.mark.parametrize("network", [name for name in weights.BACKBONES if name != "compact"])
 def test_the_whole_network_needs_exactly_the_published_convolutions(network):
-    assert features.needed(network, layers_of(network)) == list(weights.shapes(network))
+    assert weights.BACKBONES[network].convolutions(layers_of(network)) == list(weights.shapes(network))
 
 
 def test_only_needed_weights_have_to_be_there(tiny_weights):
@@ -233,19 +235,19 @@ def test_bfloat16_is_close_to_float32(tiny_weights, photo):
 # ------------------------------------------------------------------------------------------------------------- limits
 
 
-@pytest.mark.parametrize("network", features.NETWORKS)
+@pytest.mark.parametrize("network", weights.BACKBONES)
 @pytest.mark.parametrize("turned", [False, True])
 def test_the_smallest_picture_can_be_seen(network, turned):
-    model, minimum = features.build(network, defaults(network), thin(network)), features.NETWORKS[network].minimum
+    model, minimum = features.build(network, defaults(network), thin(network)), weights.BACKBONES[network].min_size
     shape = (1, 2 * minimum, minimum, 3) if turned else (1, minimum, 2 * minimum, 3)
     for name, value in run(model, np.full(shape, 200, np.float32)).items():
         assert value.size > 0, name
         assert np.isfinite(value).all(), name
 
 
-@pytest.mark.parametrize("network", features.NETWORKS)
+@pytest.mark.parametrize("network", weights.BACKBONES)
 def test_one_pixel_less_cannot_be_seen(network):
-    model, side = features.build(network, defaults(network), thin(network)), features.NETWORKS[network].minimum - 1
+    model, side = features.build(network, defaults(network), thin(network)), weights.BACKBONES[network].min_size - 1
     try:
         result = run(model, np.full((1, side, side, 3), 200, np.float32))
     except Exception as error:
@@ -254,7 +256,7 @@ def test_one_pixel_less_cannot_be_seen(network):
         assert any(value.size == 0 for value in result.values())
 
 
-@pytest.mark.parametrize("network", features.NETWORKS)
+@pytest.mark.parametrize("network", weights.BACKBONES)
 def test_default_layers_exist(network):
     features.check_layers(network, defaults(network))
     assert set(defaults(network)) <= set(layers_of(network))
@@ -307,10 +309,10 @@ def test_memory_grows_with_the_picture_and_the_depth(tiny_weights):
 # ---------------------------------------------------------------------------------------------------------- no frame
 
 
-@pytest.mark.parametrize("network", features.NETWORKS)
+@pytest.mark.parametrize("network", weights.BACKBONES)
 def test_the_first_layer_sees_no_edge_around_one_colour(network):
     """What mirroring the image buys: with grey around, a network sees a frame where the picture ends."""
-    name = features.NETWORKS[network].style_layers[0]
+    name = weights.BACKBONES[network].style_layers[0]
     value = run(features.build(network, [name], thin(network)), np.full((1, 40, 56, 3), 90, np.float32))[name]
     centre = value[:, value.shape[1] // 2, value.shape[2] // 2]
     np.testing.assert_allclose(value, np.broadcast_to(centre, value.shape), rtol=1e-4, atol=1e-5)
@@ -340,8 +342,12 @@ def test_the_packaged_network_sees_differences(compact):
 
 def test_the_real_vgg19_against_numpy(vgg19_weights, photo):
     names = ["conv1_1", "conv2_1", "conv3_1"]
-    arrays = weights.load("vgg19", vgg19_weights, features.needed("vgg19", names))
-    used = {key: array for key, array in arrays.items() if key.split("/")[0] in features.needed("vgg19", names)}
+    arrays = weights.load("vgg19", vgg19_weights, weights.BACKBONES["vgg19"].convolutions(names))
+    used = {
+        key: array
+        for key, array in arrays.items()
+        if key.split("/")[0] in weights.BACKBONES["vgg19"].convolutions(names)
+    }
     result = run(features.build("vgg19", names, arrays), photo)
     expected = reference.vgg(photo[0].astype(np.float64), used)
     for name in names:

@@ -385,13 +385,13 @@ HEIGHT, WIDTH, EVALUATIONS = 40, 48, 60
 
 @pytest.fixture(scope="module")
 def network() -> keras.Model:
-    spec = features.NETWORKS["compact"]
+    spec = weights.BACKBONES["compact"]
     return features.build("compact", spec.content_layers + spec.style_layers, weights.load("compact"))
 
 
 def style_transfer(network: keras.Model, photo: np.ndarray, painting: np.ndarray) -> minimizers.Objective:
     """The slow path's default loss."""
-    spec = features.NETWORKS["compact"]
+    spec = weights.BACKBONES["compact"]
     objective = perceptual.Objective(
         dict.fromkeys(spec.content_layers, 1.0), dict.fromkeys(spec.style_layers, 6.0), variation=0.5
     )

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from tfstyle import config, errors, features, images, perceptual
+from tfstyle import config, errors, images, perceptual, weights
 from tfstyle.optimization import planning
 
 Scale = planning.Scale
@@ -48,7 +48,7 @@ class TestPlan:
     @pytest.mark.parametrize(("height", "width"), [(100, 2000), (2000, 100), (7, 100), (1, 300), (13, 14), (3, 1000)])
     @pytest.mark.parametrize("network", ["compact", "squeezenet"])
     def test_too_thin_a_picture_is_told_the_smallest_size_that_works(self, height, width, network):
-        minimum = features.NETWORKS[network].minimum
+        minimum = weights.BACKBONES[network].min_size
         with pytest.raises(errors.InputError, match=r"use --size (\d+) or more") as caught:
             planning.plan(height, width, config.Settings(size=12), network)
         needed = int(re.search(r"--size (\d+)", str(caught.value))[1])

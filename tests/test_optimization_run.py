@@ -20,7 +20,7 @@ DEFAULT_LAYERS = {"content_layers": "", "style_layers": ""}
 
 @pytest.fixture(scope="module")
 def model(tiny_weights):
-    spec = features.NETWORKS["compact"]
+    spec = weights.BACKBONES["compact"]
     return features.build("compact", [*spec.content_layers, *spec.style_layers], tiny_weights)
 
 
@@ -47,7 +47,7 @@ def distances(model, image, photo, painting):
     content = [np.asarray(each["conv4_2"]) for each in (outputs, photos)]
     relative = np.mean((content[0] - content[1]) ** 2) / np.mean(content[1] ** 2)
     style = []
-    for layer in features.NETWORKS["compact"].style_layers:
+    for layer in weights.BACKBONES["compact"].style_layers:
         image_gram, style_gram = (gram(np.asarray(each[layer])[0]) for each in (outputs, paintings))
         style.append(np.mean((image_gram - style_gram) ** 2) / np.mean(style_gram**2))
     return relative, np.mean(style)
@@ -229,7 +229,7 @@ class TestStyles:
         glaring = np.broadcast_to(np.array([255, 0, 255], np.float32), left.shape)
         rgb = np.concatenate([left, glaring], axis=1)
         alpha = np.concatenate([np.ones(left.shape[:2]), np.zeros(left.shape[:2])], axis=1).astype(np.float32)
-        spec, loaded = features.NETWORKS["compact"], weights.load("compact", tiny)
+        spec, loaded = weights.BACKBONES["compact"], weights.load("compact", tiny)
         model = features.build("compact", spec.style_layers, loaded)
 
         def grams(photo):
@@ -495,6 +495,12 @@ class TestMemory:
         made(tiny, **DEFAULT_LAYERS)
         with pytest.raises(errors.InputError, match="smaller --style-scale"):
             made(tiny, style_scale=10.0, **DEFAULT_LAYERS)
+
+    def test_too_narrow_a_painting(self, tiny):
+        """300x3 pixels: Keras would end in a traceback."""
+        narrow = stylebook.Painting(runs.painting(300, 3))
+        with pytest.raises(errors.InputError, match="the painting would be 1x48 pixels, but compact needs"):
+            made(tiny, style=[narrow], **DEFAULT_LAYERS)
 
 
 class TestNetwork:

@@ -199,7 +199,7 @@ class TestWalk:
 
     def test_borders_are_those_of_the_networks_in_use(self, pictures):
         """The fit must see what `features.build` computes, up to the outermost row."""
-        names = features.needed("vgg19", ["conv2_2"])
+        names = weights.BACKBONES["vgg19"].convolutions(["conv2_2"])
         network = weights.random("vgg19")
         model = features.build("vgg19", ["conv2_2"], network)
         *_, (name, sums) = compact_walk.forward(network, names, tf.constant(pictures[:1], tf.float32))

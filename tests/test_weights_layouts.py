@@ -8,7 +8,7 @@ import pytest
 import safetensors.numpy
 import torchwriter
 
-from tfstyle import errors
+from tfstyle import errors, weights
 from tfstyle.weights import layer_names, layouts
 
 # A few layers do where files would be large; SqueezeNet's and AlexNet's are read whole.
@@ -26,8 +26,8 @@ def some(network):
     """Random weights of the layers above."""
     generator = np.random.default_rng(1)
     arrays = {}
-    for layer in SOME[network] or layer_names.shapes(network):
-        shape = layer_names.shapes(network)[layer]
+    for layer in SOME[network] or weights.shapes(network):
+        shape = weights.shapes(network)[layer]
         arrays[f"{layer}/kernel"] = generator.standard_normal(shape, np.float32)
         arrays[f"{layer}/bias"] = generator.standard_normal(shape[3], np.float32)
     return arrays
@@ -88,7 +88,7 @@ def refused(network, path, *parts, layers=None):
 
 
 def test_shapes_of_vgg19():
-    table = layer_names.shapes("vgg19")
+    table = weights.shapes("vgg19")
     assert len(table) == 16
     assert list(table)[:3] == ["conv1_1", "conv1_2", "conv2_1"]
     assert table["conv1_1"] == (3, 3, 3, 64)
@@ -106,20 +106,20 @@ def test_shapes_of_vgg19():
     ],
 )
 def test_numbers_of_parameters(network, count):
-    assert sum(np.prod(shape) + shape[3] for shape in layer_names.shapes(network).values()) == count
+    assert sum(np.prod(shape) + shape[3] for shape in weights.shapes(network).values()) == count
 
 
 @pytest.mark.parametrize("network", ["compact", "resnet", ""])
 def test_networks_without_a_table(network):
-    with pytest.raises(errors.InputError, match="no table of shapes"):
-        layer_names.shapes(network)
+    with pytest.raises(errors.InputError, match="no fixed shapes"):
+        weights.shapes(network)
 
 
 @EVERY
 def test_torchvisions_names_for_every_layer(network):
-    arrays = {f"{layer}/bias": np.zeros(shape[3]) for layer, shape in layer_names.shapes(network).items()}
+    arrays = {f"{layer}/bias": np.zeros(shape[3]) for layer, shape in weights.shapes(network).items()}
     theirs = torch_arrays(network, arrays)
-    assert [layer_names.layer_of(network, name) for name in theirs] == list(layer_names.shapes(network))
+    assert [layer_names.layer_of(network, name) for name in theirs] == list(weights.shapes(network))
     assert all(layer_names.is_torch(name) for name in theirs)
 
 
@@ -176,7 +176,7 @@ def keras_model(network):
     keras = importlib.import_module("keras")
     keras.utils.clear_session()
     inputs, outputs = [], []
-    for size, _, channels, width in layer_names.shapes(network).values():
+    for size, _, channels, width in weights.shapes(network).values():
         inputs.append(keras.Input((size, size, channels)))
         outputs.append(keras.layers.Conv2D(width, size)(inputs[-1]))
     model = keras.Model(inputs, outputs)
@@ -229,7 +229,7 @@ def test_torchvisions_state_dicts(tmp_path, network, form, prefix):
         safetensors.numpy.save_file(state, path)
     else:
         (torchwriter.write_zip if form == "zip" else torchwriter.write_legacy)(path, state)
-    first = next(iter(layer_names.shapes(network)))
+    first = next(iter(weights.shapes(network)))
     rewritten = () if network == "alexnet" else (f"{first}/kernel", f"{first}/bias")
     assert_same(layouts.read(network, path, SOME[network]), some(network), but=rewritten)
 
@@ -258,7 +258,7 @@ def convolve(picture, kernel, bias, pad):
 
 def features_both_ways(tmp_path, network, name, normalised, pad):
     """First-layer features of the file as written, for `normalised`, and as read, for Caffe's input."""
-    first = next(iter(layer_names.shapes(network)))
+    first = next(iter(weights.shapes(network)))
     arrays = some(network)
     path = torchwriter.write_zip(tmp_path / name, torch_arrays(network, arrays))
     read = layouts.read(network, path, [first])
@@ -325,22 +325,22 @@ def saved(path, arrays):
 def test_only_the_layers_asked_for_have_to_be_there(tmp_path):
     path = saved(tmp_path / "a.npz", some("vgg19"))
     assert set(layouts.read("vgg19", path, ["conv1_1"])) == set(some("vgg19"))
-    refused("vgg19", path, "conv3_1/kernel, conv3_1/bias;", layers=["conv1_1", "conv3_1"])
+    refused("vgg19", path, "conv3_1/kernel, conv3_1/bias missing", layers=["conv1_1", "conv3_1"])
 
 
 def test_missing_layers_are_named_with_what_was_found(tmp_path):
     path = saved(tmp_path / "a.npz", some("vgg19"))
-    refused("vgg19", path, "vgg19", "lacks conv2_2/kernel, conv2_2/bias", "and 22 more", "found are conv1_1/kernel")
+    refused("vgg19", path, "vgg19", "conv2_2/kernel, conv2_2/bias", "and 22 more missing", "holds conv1_1/kernel")
 
 
 def test_missing_bias(tmp_path):
     arrays = some("alexnet")
     del arrays["conv3/bias"]
-    refused("alexnet", saved(tmp_path / "a.npz", arrays), "lacks conv3/bias;")
+    refused("alexnet", saved(tmp_path / "a.npz", arrays), "conv3/bias missing;")
 
 
 def test_file_of_another_network(tmp_path):
-    refused("alexnet", saved(tmp_path / "a.npz", some("vgg16")), "conv1/kernel", "found are conv1_1/kernel")
+    refused("alexnet", saved(tmp_path / "a.npz", some("vgg16")), "conv1/kernel", "holds conv1_1/kernel")
     arrays = torch_arrays("vgg16", {"conv4_2/kernel": np.zeros((3, 3, 512, 512)), **some("vgg16")})
     path = saved(tmp_path / "b.npz", arrays)
     refused("vgg19", path, "conv4_1/kernel", "(3, 3, 256, 512)", "(3, 3, 512, 512)", layers=["conv1_1"])
@@ -357,20 +357,20 @@ def test_wrong_shape_of_the_first_layer_in_pytorch_form(tmp_path, part):
     arrays = some("vgg19")
     arrays[f"conv1_1/{part}"] = arrays[f"conv1_1/{part}"][..., :32]
     path = torchwriter.write_zip(tmp_path / "a.pth", torch_arrays("vgg19", arrays))
-    refused("vgg19", path, f"conv1_1/{part} should have the shape", "32", layers=SOME["vgg19"])
+    refused("vgg19", path, f"conv1_1/{part} has shape", "32", layers=SOME["vgg19"])
 
 
 def test_batch_normalised_vgg_is_refused(tmp_path):
     modules = {"features.0": (64, 3, 3, 3), "features.1": (64,), "features.3": (64, 64, 3, 3), "features.4": (64,)}
     state = {f"{name}.weight": np.zeros(shape, np.float32) for name, shape in modules.items()}
-    refused("vgg19", torchwriter.write_zip(tmp_path / "a.pth", state), "lacks", "features.0.weight")
+    refused("vgg19", torchwriter.write_zip(tmp_path / "a.pth", state), "missing", "features.0.weight")
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_numbers_that_are_none(tmp_path, number):
     arrays = some("alexnet")
     arrays["conv2/bias"][3] = number
-    refused("alexnet", saved(tmp_path / "a.npz", arrays), "conv2/bias", "infinite or not a number")
+    refused("alexnet", saved(tmp_path / "a.npz", arrays), "conv2/bias", "infinities or NaN")
 
 
 def test_too_few_generic_layers(tmp_path):
@@ -378,13 +378,13 @@ def test_too_few_generic_layers(tmp_path):
         file["layers/conv2d/vars/0"] = np.zeros((3, 3, 3, 64), np.float32)
         file["layers/conv2d/vars/1"] = np.zeros(64, np.float32)
     assert set(layouts.read("vgg19", tmp_path / "a.h5", ["conv1_1"])) == {"conv1_1/kernel", "conv1_1/bias"}
-    refused("vgg19", tmp_path / "a.h5", "lacks conv1_2/kernel")
+    refused("vgg19", tmp_path / "a.h5", "conv1_2/kernel, conv1_2/bias")
 
 
 @pytest.mark.parametrize("network", ["vgg19", "compact"])
 def test_file_without_arrays(tmp_path, network):
     safetensors.numpy.save_file({}, tmp_path / "a.safetensors")
-    refused(network, tmp_path / "a.safetensors", "found are nothing")
+    refused(network, tmp_path / "a.safetensors", "holds nothing")
 
 
 def test_compact_arrays_are_returned_as_named_and_dequantised(tmp_path):
@@ -395,4 +395,4 @@ def test_compact_arrays_are_returned_as_named_and_dequantised(tmp_path):
     assert set(read) == {"conv1_1/kernel", "conv1_1/bias", "conv1_1/head"}
     assert all(array.dtype == np.float32 for array in read.values())
     np.testing.assert_allclose(read["conv1_1/kernel"][0, 0, 0], [1, 2], rtol=1e-6)
-    refused("compact", path, "lacks conv2_1/kernel", layers=["conv2_1"])
+    refused("compact", path, "conv2_1/kernel, conv2_1/bias missing", layers=["conv2_1"])

@@ -26,7 +26,7 @@ REAL = {network: os.environ.get(f"TFSTYLE_{network.upper()}_WEIGHTS") for networ
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
     """A cache of our own, and nothing in the environment; returns the folder where Keras keeps models."""
-    for network in weights.NETWORKS:
+    for network in weights.BACKBONES:
         monkeypatch.delenv(f"TFSTYLE_{network.upper()}_WEIGHTS", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setenv("no_proxy", "127.0.0.1")
@@ -82,12 +82,12 @@ def test_shapes_is_a_copy():
 
 
 def test_compact_has_no_table():
-    assert "no table" in message_of(weights.random, "compact")
+    assert "no fixed shapes" in message_of(weights.random, "compact")
 
 
 @pytest.mark.parametrize("call", [weights.load, weights.find])
 def test_unknown_network(call):
-    assert "there are vgg19, vgg16, alexnet, squeezenet, compact" in message_of(call, "vgg17")
+    assert "choose one of vgg19, vgg16, alexnet, squeezenet, compact" in message_of(call, "vgg17")
 
 
 # ------------------------------------------------------------------------------------------------------- named files
@@ -116,14 +116,14 @@ def test_home_is_understood(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("call", [weights.load, weights.find])
 def test_named_files_that_are_not_there(tmp_path, monkeypatch, call):
-    assert message_of(call, "vgg19", tmp_path / "no.h5") == f"{tmp_path / 'no.h5'}: no such file of weights"
+    assert message_of(call, "vgg19", tmp_path / "no.h5") == f"{tmp_path / 'no.h5'}: no such weight file"
     monkeypatch.setenv("TFSTYLE_ALEXNET_WEIGHTS", str(tmp_path))
-    assert "named by TFSTYLE_ALEXNET_WEIGHTS" in message_of(call, "alexnet")
+    assert "from TFSTYLE_ALEXNET_WEIGHTS" in message_of(call, "alexnet")
 
 
 def test_a_wrong_named_file_is_an_error_not_a_reason_to_download(tmp_path):
     path = save(tmp_path / "mine.npz", one_layer())
-    assert message_of(weights.load, "alexnet", path).startswith(f"{path}: not the weights of alexnet")
+    assert message_of(weights.load, "alexnet", path).startswith(f"{path}: not weights of alexnet")
 
 
 def test_compact_from_a_named_file(tmp_path):
@@ -133,7 +133,7 @@ def test_compact_from_a_named_file(tmp_path):
 
 def test_compact_from_the_package(tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.resources, "files", lambda package: tmp_path / package)
-    assert "install it again" in message_of(weights.load, "compact")
+    assert "reinstall" in message_of(weights.load, "compact")
     folder = tmp_path / "tfstyle" / "weights"
     folder.mkdir(parents=True)
     save(folder / "compact.npz", {"a/kernel": np.ones((1, 1, 1, 2), np.int8), "a/kernel_scale": np.ones(2)})
@@ -182,16 +182,20 @@ def alexnet_bytes(tmp_path):
 
 def publish(monkeypatch, network, url=None, **digest):
     """Patches where a network's weights are, and their hash."""
-    source = downloads._SOURCES[network]
+    source = weights.BACKBONES[network].source
     file = dataclasses.replace(source.file, **digest)
-    monkeypatch.setitem(
-        downloads._SOURCES, network, dataclasses.replace(source, url=url or source.url, file=file, others=())
-    )
+    replace(monkeypatch, network, url=url or source.url, file=file, alternatives=())
     return file.name
 
 
+def replace(monkeypatch, network, **changes):
+    backbone = weights.BACKBONES[network]
+    source = dataclasses.replace(backbone.source, **changes)
+    monkeypatch.setitem(weights.BACKBONES, network, dataclasses.replace(backbone, source=source))
+
+
 def test_published_urls_name_the_files_in_the_cache():
-    for source in downloads._SOURCES.values():
+    for source in [backbone.source for backbone in weights.BACKBONES.values() if not backbone.is_packaged]:
         assert source.url.startswith("https://")
         assert source.url.endswith(f"/{source.file.name}")
 
@@ -200,9 +204,9 @@ def test_published_urls_name_the_files_in_the_cache():
 def test_the_table_is_keras_own(network):
     module = importlib.import_module(f"keras.src.applications.{network}")
     text = pathlib.Path(module.__file__).read_text(encoding="utf-8")
-    source = downloads._SOURCES[network]
+    source = weights.BACKBONES[network].source
     assert source.url == module.WEIGHTS_PATH_NO_TOP
-    for file in (source.file, *source.others):
+    for file in (source.file, *source.alternatives):
         assert f'"{file.name}"' in text
         assert f'"{file.digest}"' in text
 
@@ -226,9 +230,9 @@ def test_a_file_in_the_cache_with_another_hash_is_passed_over(home, monkeypatch)
 
 
 def test_the_file_with_the_top_will_do(home, monkeypatch):
-    source = downloads._SOURCES["vgg19"]
-    top = dataclasses.replace(source.others[0], digest=hashlib.md5(b"top").hexdigest())
-    monkeypatch.setitem(downloads._SOURCES, "vgg19", dataclasses.replace(source, others=(top,)))
+    source = weights.BACKBONES["vgg19"].source
+    top = dataclasses.replace(source.alternatives[0], digest=hashlib.md5(b"top").hexdigest())
+    replace(monkeypatch, "vgg19", alternatives=(top,))
     home.mkdir(parents=True)
     (home / "vgg19_weights_tf_dim_ordering_tf_kernels.h5").write_bytes(b"top")
     assert weights.find("vgg19") == home / top.name
@@ -300,8 +304,8 @@ def assert_nothing_kept(home, network="squeezenet"):
 
 def assert_helpful(message, network, home, url):
     """One line: the file, where it is, where to put it, what else to do."""
-    name = downloads._SOURCES[network].file.name
-    parts = (f"no weights of {network}", url, str(home / name), "--weights", f"TFSTYLE_{network.upper()}_WEIGHTS")
+    name = weights.BACKBONES[network].source.file.name
+    parts = (f"no weights of {network} found", url, str(home / name), "--weights", f"TFSTYLE_{network.upper()}_WEIGHTS")
     for part in (*parts, "--features compact needs none"):
         assert part in message, message
     assert message.count(url) == 1

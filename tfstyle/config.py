@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from tfstyle import errors
+from tfstyle import errors, weights
 
 __all__ = [
     "FilmSettings",
@@ -128,7 +128,7 @@ class Settings:
     features: str = option(
         "auto",
         "network the loss looks through; auto: vgg19 if its weights are at hand, else compact",
-        choices=("auto", "vgg19", "vgg16", "alexnet", "squeezenet", "compact"),
+        choices=("auto", *weights.BACKBONES),
     )
     weights: str = option("", "file with that network's weights (h5, npz, safetensors, pth)", metavar="FILE")
     size: int = option(0, "long side of the picture; 0: the photo's own, up to 512", metavar="PIXELS")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from tfstyle import errors, features, images, losses
+from tfstyle import errors, images, losses, weights
 from tfstyle.optimization import minimizers
 from tfstyle.runtime import tf
 
@@ -14,8 +14,8 @@ __all__ = ["Crops", "listed", "mixtures", "optimised"]
 
 Network = Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
 
-CONTENT = features.NETWORKS["vgg19"].content_layers[0]
-STYLE = features.NETWORKS["vgg19"].style_layers
+CONTENT = weights.BACKBONES["vgg19"].content_layers[0]
+STYLE = weights.BACKBONES["vgg19"].style_layers
 
 # Snapshots of one optimisation: early, when the photo still shows; in the middle; late.
 _SNAPSHOTS = (6, 16, 40)

@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 import itertools
 
-from tfstyle import config, images, runtime
+from tfstyle import config, images, runtime, weights
 from tfstyle.cli import options
 
 __all__ = ["add_arguments", "run"]
@@ -69,9 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _figure(of: str, chosen: config.Settings) -> list[str]:
     """Gatys 2015, figure 1: the content of each style layer by itself, the style of ever more of them."""
-    from tfstyle import features
-
-    layers = features.NETWORKS[chosen.features].style_layers
+    layers = weights.BACKBONES[chosen.features].style_layers
     match of:
         case "pixels":
             return ["pixels"]

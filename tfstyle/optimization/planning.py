@@ -57,7 +57,7 @@ class Scale:
     @property
     def cost(self) -> float:
         """Of one step, in units that compare between scales."""
-        return self.height * self.width * (features.NETWORKS[self.network].cost if self.network else 1.0)
+        return self.height * self.width * (weights.BACKBONES[self.network].cost if self.network else 1.0)
 
 
 def reconstruction(network: str, of: str, layers: str, chosen: config.Settings) -> perceptual.Objective:
@@ -75,7 +75,7 @@ def reconstruction(network: str, of: str, layers: str, chosen: config.Settings) 
     Raises:
         InputError: unknown layers.
     """
-    spec, variation = features.NETWORKS[network], max(chosen.variation_weight, 0.0)
+    spec, variation = weights.BACKBONES[network], max(chosen.variation_weight, 0.0)
     if of == "pixels":
         return perceptual.Objective({}, {}, variation, chosen.form, pixels=1.0)
     shares = config.layer_weights(layers, spec.content_layers if of == "content" else spec.style_layers)
@@ -111,7 +111,7 @@ def objective_for(network: str, chosen: config.Settings) -> perceptual.Objective
     Raises:
         InputError: unknown layers, or weights that leave nothing to do.
     """
-    spec = features.NETWORKS[network]
+    spec = weights.BACKBONES[network]
     content = config.layer_weights(chosen.content_layers, spec.content_layers)
     style = config.layer_weights(chosen.style_layers, spec.style_layers)
     features.check_layers(network, [*content, *style])
@@ -163,7 +163,7 @@ def plan(height: int, width: int, chosen: config.Settings, network: str, *, warm
         coarse, fine, last = _WARM_STEPS
         stages = [(side, coarse, "compact") for side in sides[:-1]]
         stages += [(sides[-1], fine, "compact"), (sides[-1], last, network)]
-    minimum = features.NETWORKS[network].minimum if network else 1
+    minimum = weights.BACKBONES[network].min_size if network else 1
     scales = [Scale(*images.fit_size(height, width, side), steps, name) for side, steps, name in stages]
     if min(scales[-1].height, scales[-1].width) < minimum:
         raise errors.InputError(_too_small(scales[-1], minimum, max(height, width) / min(height, width), chosen))
@@ -179,7 +179,7 @@ def _too_small(last: Scale, minimum: int, elongation: float, chosen: config.Sett
 
 def can_warm_up(network: str, objective: perceptual.Objective, chosen: config.Settings) -> bool:
     """Whether `compact` can stand in for a network: it must look at the same layers in the same way."""
-    same = features.NETWORKS["compact"]
+    same = weights.BACKBONES["compact"]
     known = {*same.content_layers, *same.style_layers}
     alike = (chosen.form, chosen.pooling, chosen.optimizer) == ("relative", "average", "lbfgs")
     return network == "vgg19" and alike and known.issuperset(objective.layers)
@@ -229,7 +229,7 @@ def check_memory(model: keras.Model, scale: Scale, chosen: config.Settings) -> N
         return
     fits = int(max(scale.height, scale.width) * (free / needed) ** 0.5) // 16 * 16
     smallest = min(images.fit_size(scale.height, scale.width, max(fits, 1)))
-    large_enough = smallest >= features.NETWORKS[model.name].minimum
+    large_enough = smallest >= weights.BACKBONES[model.name].min_size
     advice = f"use {_as_option(chosen, fits)}" if large_enough else "close other programs"
     if model.name != "compact":
         advice += ", or --features compact, which needs less"
@@ -242,16 +242,16 @@ def check_memory(model: keras.Model, scale: Scale, chosen: config.Settings) -> N
 def check_paintings(
     model: keras.Model, scale: Scale, chosen: config.Settings, available: Sequence[stylebook.Style]
 ) -> None:
-    """Refuses strokes so large that the painting at its size does not fit into memory.
+    """Refuses strokes so small that the network cannot see the painting, or so large that it does not fit into memory.
 
     Raises:
+        InputError: the painting is too small or too narrow.
         ShortageError: says how much is needed.
     """
     size, free = max(1, round(max(scale.height, scale.width) * chosen.style_scale)), runtime.available_memory()
     for style in available:
         if isinstance(style, stylebook.Painting):
-            height, width, _ = style.photo.rgb.shape
-            height, width = images.fit_size(height, width, size)
+            height, width = style.fit_size(model.name, size)
             needed = features.memory(model, height, width) / 2  # The way there only, no gradient.
             if needed > free:
                 raise errors.ShortageError(

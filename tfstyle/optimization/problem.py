@@ -118,7 +118,7 @@ class Problem:
     def _load(self, network: str) -> keras.Model:
         chosen, layers = self.settings, self.objective.layers
         file = chosen.weights if network == self.network else ""
-        loaded = weights.load(network, file or None, features.needed(network, layers))
+        loaded = weights.load(network, file or None, layers)
         dtype = runtime.resolve_precision(chosen.precision)
         return features.build(network, layers, loaded, pooling=chosen.pooling, dtype=dtype)
 

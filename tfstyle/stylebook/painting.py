@@ -49,7 +49,7 @@ class Painting:
     @property
     def backbones(self) -> tuple[str, ...]:
         """Every loss network can measure a painting."""
-        return tuple(features.NETWORKS)
+        return tuple(weights.BACKBONES)
 
     def fit_size(self, backbone: str, size: int) -> tuple[int, int]:
         """Computes the painting's height and width at a size.
@@ -65,7 +65,7 @@ class Painting:
             InputError: the short side would be too small for the backbone.
         """
         height, width = images.fit_size(*self.photo.size, size)
-        minimum = features.NETWORKS[backbone].minimum
+        minimum = weights.BACKBONES[backbone].min_size
         if min(height, width) < minimum:
             raise errors.InputError(
                 f"the painting would be {width}x{height} pixels, but {backbone} needs at least {minimum} on the short "
@@ -113,8 +113,8 @@ def statistics(painting: Painting) -> dict[str, np.ndarray]:
     """
     arrays: dict[str, np.ndarray] = {}
     for backbone in filter(weights.find, stored.STORED_BACKBONES):
-        layers = features.NETWORKS[backbone].style_layers
-        loaded = weights.load(backbone, layers=features.needed(backbone, layers))
+        layers = weights.BACKBONES[backbone].style_layers
+        loaded = weights.load(backbone, layers=layers)
         model = features.build(backbone, layers, loaded)
         for size in _sizes(painting, backbone):
             grams = painting.grams(model, size, layers)
@@ -123,5 +123,5 @@ def statistics(painting: Painting) -> dict[str, np.ndarray]:
 
 
 def _sizes(painting: Painting, backbone: str) -> list[int]:
-    minimum = features.NETWORKS[backbone].minimum
+    minimum = weights.BACKBONES[backbone].min_size
     return [size for size in stored.STORED_SIZES if min(images.fit_size(*painting.photo.size, size)) >= minimum]

@@ -75,7 +75,7 @@ def target_for(
         InputError: a layer is unusable, or the network's weights are not available.
     """
     objective = planning.objective_for(network, settings.loss(network))
-    loaded = weights.load(network, layers=features.needed(network, objective.layers))
+    loaded = weights.load(network, layers=objective.layers)
     model = features.build(network, objective.layers, loaded, dtype=precision)
     grams = style.grams(model, settings.style_size, list(objective.style))
     return trainer.Target(

@@ -1,5 +1,5 @@
-"""Weights of the loss networks: finding, downloading and reading them in any published layout."""
+"""Loss networks: the registry `BACKBONES`, and finding, downloading and reading their weights."""
 
-from tfstyle.weights.loading import NETWORKS, find, load, random, shapes
+import lazy_loader
 
-__all__ = ["NETWORKS", "find", "load", "random", "shapes"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

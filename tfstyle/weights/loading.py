@@ -1,7 +1,7 @@
-"""Where the weights of the networks that the loss looks through come from.
+"""Finds and loads the weights of a backbone.
 
-In this order: the file that the user names; the file in the package (compact); a file in Keras' own cache; a download
-into that cache. `weightsources` knows the last two, `weightlayouts` and `weightfiles` what a file may look like.
+Sources, in this order: the file that the user names; the file in the package (compact); a file in Keras' cache; a
+download into that cache.
 """
 
 import importlib.resources
@@ -12,66 +12,76 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfstyle import errors
-from tfstyle.weights import downloads, layer_names, layouts
+from tfstyle.weights import backbones, downloads, layouts
 
-__all__ = ["NETWORKS", "find", "load", "random", "shapes"]
-
-NETWORKS = ("vgg19", "vgg16", "alexnet", "squeezenet", "compact")
+__all__ = ["find", "load", "random", "shapes"]
 
 
 def load(
     network: str, path: str | os.PathLike[str] | None = None, layers: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Returns the weights of a network; downloads them where no file is at hand.
+    """Loads the weights of a backbone; downloads them if no file is found.
 
     Args:
-        network: One of `NETWORKS`.
-        path: A file of weights (see `readers.ACCEPTED`). Without it, the environment variable
-            `TFSTYLE_<NETWORK>_WEIGHTS` may name one.
-        layers: Layers that the file has to hold; all of the network's without it.
+        network: a name of `BACKBONES`.
+        path: a weight file: Keras .h5 or .weights.h5, .npz, .safetensors or PyTorch .pth. If None, the environment
+            variable ``TFSTYLE_<NETWORK>_WEIGHTS`` may name one.
+        layers: layers that will be used; the file must hold every convolution up to the deepest of them. If None, it
+            must hold all.
 
     Returns:
-        `<layer>/kernel` [height, width, in, out] and `<layer>/bias` [out], float32, for the inputs that
-        `weightlayouts` describes. Layers: `conv1_1` … `conv5_4` (VGGs), `conv1` … `conv5` (alexnet), `conv1`,
-        `fire2/squeeze1x1` … `fire9/expand3x3` (squeezenet); the compact network's are its file's.
+        ``<layer>/kernel`` ``[height, width, in, out]`` and ``<layer>/bias`` ``[out]``, float32, for images
+        preprocessed as the backbone's `mean`, `scale` and `is_bgr` say. A compact network may also have
+        ``<layer>/head`` ``[out, out]``.
 
     Raises:
-        InputError: The file named does not exist or is not the network's, or there is none and no way to get it.
+        InputError: unknown network; the named file is missing or does not fit; there is no file and no download.
     """
     file = find(network, path)
-    return downloads.download(network, layers) if file is None else layouts.read(network, file, layers)
+    convolutions = None if layers is None else backbones.BACKBONES[network].convolutions(layers)
+    return downloads.download(network, convolutions) if file is None else layouts.read(network, file, convolutions)
 
 
 def find(network: str, path: str | os.PathLike[str] | None = None) -> pathlib.Path | None:
-    """Returns the file of weights that `load` would read, or None where it would have to download one.
+    """Finds the weight file that `load` would read. Imports neither Keras nor TensorFlow.
 
-    Does not import Keras. A file in the cache that is not whole (its hash differs) is passed over.
+    Cached files with a wrong hash (interrupted downloads) are skipped.
 
     Args:
-        network: One of `NETWORKS`.
-        path: A file of weights, or None.
+        network: a name of `BACKBONES`.
+        path: a weight file, or None.
+
+    Returns:
+        The file, or None if `load` would have to download it.
 
     Raises:
-        InputError: There is no such network; or the file that `path` or the environment names does not exist.
+        InputError: unknown network, or the file that `path` or the environment names does not exist.
     """
-    if network not in NETWORKS:
-        raise errors.InputError(f"{network}: no such network; there are {', '.join(NETWORKS)}")
+    if network not in backbones.BACKBONES:
+        raise errors.InputError(f"unknown network {network!r}: choose one of {', '.join(backbones.BACKBONES)}")
     variable = downloads.variable(network)
     named = path or os.environ.get(variable)
     if named:
-        return _existing(pathlib.Path(named).expanduser(), "" if path else f" (named by {variable})")
-    if network == "compact":
-        return _existing(_packaged(), " (a part of tfstyle: install it again)")
+        return _existing(pathlib.Path(named).expanduser(), "" if path else f" (from {variable})")
+    if backbones.BACKBONES[network].is_packaged:
+        return _existing(_packaged(network), " (part of tfstyle; reinstall the package)")
     return downloads.cached(network)
 
 
 def random(network: str, seed: int = 0) -> dict[str, np.ndarray]:
-    """Returns random weights in the form of `load`: normal with variance 2 / (inputs of a unit), biases zero.
+    """Draws random weights in the form of `load`: normal kernels of variance 2 / inputs, zero biases.
 
-    He et al. 2015, "Delving deep into rectifiers", section 2.2: activations keep their size from layer to layer.
+    He et al. 2015, "Delving Deep into Rectifiers", section 2.2: activations keep their scale from layer to layer.
+
+    Args:
+        network: a name of `BACKBONES` with known shapes.
+        seed: of the random generator.
+
+    Returns:
+        ``<layer>/kernel`` and ``<layer>/bias``, float32.
 
     Raises:
-        InputError: The network has no table of shapes.
+        InputError: see `shapes`.
     """
     generator = np.random.default_rng(seed)
     weights = {}
@@ -82,20 +92,29 @@ def random(network: str, seed: int = 0) -> dict[str, np.ndarray]:
     return weights
 
 
-def shapes(network: str) -> dict[str, layer_names.Shape]:
-    """Returns a network's layers, first to last, each with its kernel's [height, width, in, out].
+def shapes(network: str) -> dict[str, backbones.Shape]:
+    """Lists the kernel shapes of a backbone.
+
+    Args:
+        network: a name of `BACKBONES`.
+
+    Returns:
+        ``(height, width, in, out)`` by convolution, shallow to deep.
 
     Raises:
-        InputError: The network has no table of shapes (compact: its file alone says).
+        InputError: unknown network, or its weight file decides the shapes (compact).
     """
-    return dict(layer_names.shapes(network))
+    known = {name: backbone.shapes for name, backbone in backbones.BACKBONES.items() if not backbone.is_packaged}
+    if network not in known:
+        raise errors.InputError(f"{network!r} has no fixed shapes: choose one of {', '.join(known)}")
+    return dict(known[network])
 
 
-def _existing(path: pathlib.Path, why: str) -> pathlib.Path:
+def _existing(path: pathlib.Path, origin: str) -> pathlib.Path:
     if not path.is_file():
-        raise errors.InputError(f"{path}{why}: no such file of weights")
+        raise errors.InputError(f"{path}{origin}: no such weight file")
     return path
 
 
-def _packaged() -> pathlib.Path:
-    return pathlib.Path(str(importlib.resources.files("tfstyle") / "weights" / "compact.npz"))
+def _packaged(network: str) -> pathlib.Path:
+    return pathlib.Path(str(importlib.resources.files("tfstyle") / "weights" / f"{network}.npz"))
