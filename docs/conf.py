@@ -12,14 +12,14 @@ author = "the tfstyle authors"
 copyright = "2026, the tfstyle authors"  # noqa: A001 - Sphinx's name
 version = release = tfstyle.__version__
 
-extensions = ["mathml", "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.napoleon"]
+extensions = ["mathml", "modules", "myst_nb", "sphinx.ext.autodoc", "sphinx.ext.doctest", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "_ext"]
 
 # Prose.
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
-suppress_warnings = ["mystnb.unknown_mime_type"]
+suppress_warnings = ["mystnb.unknown_mime_type", "ref.python"]  # Public names exist twice: at the top and in their module.
 
 # The lesson runs when the site is built.
 nb_execution_mode = "cache"
