@@ -19,7 +19,10 @@ exclude_patterns = ["_build", "_ext"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
-suppress_warnings = ["mystnb.unknown_mime_type", "ref.python"]  # Public names exist twice: at the top and in their module.
+suppress_warnings = [
+    "mystnb.unknown_mime_type",
+    "ref.python",
+]  # Public names exist twice: at the top and in their module.
 
 # The lesson runs when the site is built.
 nb_execution_mode = "cache"

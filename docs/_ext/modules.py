@@ -39,7 +39,9 @@ def setup(app: application.Sphinx) -> dict[str, Any]:
 def _write_pages(app: application.Sphinx) -> None:
     folder = pathlib.Path(app.srcdir, "api")
     folder.mkdir(exist_ok=True)
-    pages = {folder / f"{room}.md": _page(room) for room in _ROOMS if (_PACKAGE / room).exists() or _file(room).exists()}
+    pages = {
+        folder / f"{room}.md": _page(room) for room in _ROOMS if (_PACKAGE / room).exists() or _file(room).exists()
+    }
     for stale in set(folder.glob("*.md")) - set(pages):
         stale.unlink()
     for file, text in pages.items():
