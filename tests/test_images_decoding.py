@@ -11,12 +11,12 @@ import pytest
 from PIL import Image, ImageCms, ImageFile
 
 from tfstyle import errors, images
-from tfstyle.images import decoding
+from tfstyle.images import bounds, decoding, pixels, profiles
 
 
 def read(path: pathlib.Path) -> tuple[np.ndarray, np.ndarray | None]:
     with decoding.opened(path) as image:
-        return decoding.decode(image)
+        return pixels.decode(image)
 
 
 def drawn_png(folder: pathlib.Path) -> pathlib.Path:
@@ -70,8 +70,8 @@ def test_a_bomb_is_refused_by_its_header_and_a_large_picture_is_read(
     path = drawn_png(tmp_path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow now warns of 1,200 pixels; warnings are errors here
     assert read(path)[0].shape == (30, 40, 3)
-    monkeypatch.setattr(decoding, "MAX_PIXELS", 1199)
-    assert_refused(path, "40x30 pixels: 1 to 1199 are accepted")
+    monkeypatch.setattr(bounds, "MAX_PIXELS", 1199)
+    assert_refused(path, "has 40x30 pixels: make it smaller, up to 1199 pixels are accepted")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     assert_refused(path, "40x30 pixels")
 
@@ -120,7 +120,7 @@ def test_deep_grey_is_float_and_finer_than_8_bits(tmp_path: pathlib.Path) -> Non
 
 
 def test_the_srgb_profile_is_srgb_and_has_no_date() -> None:
-    profile = decoding.srgb_profile()
+    profile = profiles.srgb_profile()
     assert profile[24:36] == bytes(12)
     assert int.from_bytes(profile[:4], "big") == len(profile) < 1000
     assert "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(io.BytesIO(profile)))
@@ -128,7 +128,7 @@ def test_the_srgb_profile_is_srgb_and_has_no_date() -> None:
 
 def test_pictures_with_our_own_profile_are_read_exactly(tmp_path: pathlib.Path) -> None:
     path, image = tmp_path / "own.png", drawn.photo(64, 64)
-    path.write_bytes(drawn.file(image, "PNG", icc_profile=decoding.srgb_profile()))
+    path.write_bytes(drawn.file(image, "PNG", icc_profile=profiles.srgb_profile()))
     np.testing.assert_array_equal(read(path)[0], image)
 
 
@@ -140,14 +140,14 @@ def test_all_is_sorted_and_complete() -> None:
 def test_what_is_in_a_file_is_read_like_the_file(tmp_path: pathlib.Path) -> None:
     path = drawn_png(tmp_path)
     with decoding.opened(path.read_bytes()) as image:
-        np.testing.assert_array_equal(decoding.decode(image)[0], read(path)[0])
+        np.testing.assert_array_equal(pixels.decode(image)[0], read(path)[0])
 
 
 @pytest.mark.parametrize(
     ("data", "pattern"),
     [
         (b"", r"^the picture is empty \(0 bytes\)"),
-        (b"words", "^the picture is no image of a known kind"),
+        (b"words", "^the picture is not a picture of a known kind"),
         (b"%PDF-1.7", "^the picture is a PDF document: export the page as PNG$"),
         (drawn.file(drawn.photo(30, 40), "PNG")[:300], "^the picture is damaged"),
     ],
@@ -155,16 +155,16 @@ def test_what_is_in_a_file_is_read_like_the_file(tmp_path: pathlib.Path) -> None
 )
 def test_bytes_that_are_no_picture_are_refused(data: bytes, pattern: str) -> None:
     with pytest.raises(errors.InputError, match=pattern), decoding.opened(data) as image:
-        decoding.decode(image)
+        pixels.decode(image)
 
 
 def test_a_long_strip_is_refused_by_its_header_and_others_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     header = (40_000_000).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
     strip = drawn.png_chunks((b"IHDR", header), (b"IDAT", b"x"), (b"IEND", b""))
     for read_header in (images.probe, images.load_image):
-        with pytest.raises(errors.InputError, match="is 40000000x1 pixels: a side has at most 100000"):
+        with pytest.raises(errors.InputError, match="has 40000000x1 pixels: crop it, a side of up to 100000"):
             read_header(strip)
-    monkeypatch.setattr(decoding, "MAX_SIDE", 40)
+    monkeypatch.setattr(bounds, "MAX_SIDE", 40)
     assert images.probe(drawn.file(drawn.photo(30, 40), "PNG")) == (30, 40)
 
 

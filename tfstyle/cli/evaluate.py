@@ -102,8 +102,7 @@ def _scored(
 def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray]:
     paths = images.find_photos(folder).paths[:count]
     if not paths:
-        suffixes = ", ".join(sorted(images.decoding.SUFFIXES))
-        raise errors.InputError(f"{folder}: no photos there: give a folder with {suffixes} files")
+        raise errors.InputError(f"{folder}: no photos there: give a folder with {images.KINDS} files")
     photos = {path: np.rint(images.load_image(path, size=size).rgb).astype(np.uint8) for path in paths}
     for path, photo in photos.items():
         if min(photo.shape[:2]) < measures.SMALLEST:

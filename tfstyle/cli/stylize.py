@@ -62,9 +62,7 @@ def _pairs(sources: Sequence[pathlib.Path], output: str) -> list[tuple[pathlib.P
     folder = pathlib.Path(output)
     pairs = [pair for source in sources for pair in _pairs_of(source, folder)]
     if not pairs:
-        raise errors.InputError(
-            f"no photos in {', '.join(map(str, sources))}: give {', '.join(sorted(images.decoding.SUFFIXES))} files"
-        )
+        raise errors.InputError(f"no photos in {', '.join(map(str, sources))}: give {images.KINDS} files")
     _check_results([result for _, result in pairs])
     return pairs
 

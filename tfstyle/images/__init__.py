@@ -1,22 +1,23 @@
 """Photos between files and arrays: finding, reading, resizing, color, encoding."""
 
 from tfstyle.images import color, decoding
+from tfstyle.images.bounds import MAX_PIXELS, MAX_SIDE
+from tfstyle.images.decoding import KINDS, READERS
+from tfstyle.images.encoding import check_format, check_writable, encode, save_image
+from tfstyle.images.exif import Metadata
 from tfstyle.images.folders import FoundPhotos, find_photos, is_folder_name, result_names, writable_name
-from tfstyle.images.photos import (
-    Photo,
-    check_writable,
-    encode,
-    fit_size,
-    load_image,
-    load_recipe,
-    probe,
-    resize,
-    save_image,
-)
+from tfstyle.images.loading import load_image, load_recipe, probe
+from tfstyle.images.photo import Photo, fit_size, resize
 
 __all__ = [
     "FoundPhotos",
+    "KINDS",
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "Metadata",
     "Photo",
+    "READERS",
+    "check_format",
     "check_writable",
     "color",
     "decoding",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from tfstyle import errors
-from tfstyle.images import decoding, photos
+from tfstyle.images import decoding, encoding
 
 __all__ = ["FoundPhotos", "find_photos", "is_folder_name", "result_names", "writable_name"]
 
@@ -122,7 +122,7 @@ def is_folder_name(output: str | os.PathLike[str]) -> bool:
     if os.path.isdir(text) or not suffix or text.endswith(("/", os.sep)):  # noqa: PTH112
         return True
     try:
-        photos.check_suffix(suffix)
+        encoding.check_format(suffix)
     except errors.InputError as error:
         raise errors.InputError(f"{text}: {error}, or name a folder") from error
     return False
@@ -135,7 +135,7 @@ def writable_name(name: pathlib.PurePath) -> pathlib.PurePath:
     ['a.webp', 'b.jpg', 'c.png']
     """
     suffix = name.suffix.lower()
-    if suffix in photos.WRITABLE_SUFFIXES:
+    if suffix in encoding.WRITABLE_SUFFIXES:
         return name
     return name.with_suffix(".jpg" if suffix in _JPEG else ".png")
 

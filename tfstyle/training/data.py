@@ -226,7 +226,7 @@ def decode(photos: Photos, index: int, least: int) -> np.ndarray | None:
 def _read(photos: Photos, index: int, least: int, cut: Callable[[Image.Image], Image.Image]) -> np.ndarray | None:
     """Cuts a part from a photo; returns None if the photo is broken, gray or too small."""
     try:
-        with Image.open(io.BytesIO(photos[index]), formats=images.decoding.READERS) as image:
+        with Image.open(io.BytesIO(photos[index]), formats=images.READERS) as image:
             if min(image.size) < least or image.mode in _GRAY_MODES:
                 return None
             pixels = np.asarray(cut(image))
