@@ -72,7 +72,8 @@ def encode(
     _check_sides(name, *_checked_rgb(whole.rgb).shape[:2])
     opacity = whole.alpha if alpha is None else alpha
     picture = _picture(_checked_rgb(whole.rgb), opacity, on_white=name == "JPEG")
-    return _written(picture, name, _options(name, quality) | _metadata(name, whole.metadata, recipe))
+    data = _written(picture, name, _options(name, quality) | _metadata(name, whole.metadata, recipe))
+    return exif.append_to_tiff(data, whole.metadata) if whole.metadata and name == "TIFF" else data
 
 
 def check_format(suffix: str, size: tuple[int, int] | None = None) -> None:
@@ -150,7 +151,7 @@ def _options(name: str, quality: int) -> dict[str, Any]:
 
 
 def _metadata(name: str, own: exif.Metadata | None, recipe: Mapping[str, Any] | None) -> dict[str, Any]:
-    block = exif.encode(own, recipe)
+    block = exif.encode(own, recipe, whole=name != "TIFF")
     if name == "JPEG" and block and len(block) > _LONGEST_EXIF:
         block = exif.encode(None, recipe)  # the recipe matters more than the camera's data
     options: dict[str, Any] = {"exif": block} if block else {}

@@ -3,12 +3,13 @@
 import contextlib
 import dataclasses
 import json
+import struct
 from collections.abc import Mapping
 from typing import Any
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin, TiffTags
 
-__all__ = ["Metadata", "encode", "read", "recipe_in"]
+__all__ = ["Metadata", "append_to_tiff", "encode", "read", "recipe_in"]
 
 _RECIPE = "tfstyle recipe: "
 _BASE, _CAMERA, _POSITION = ExifTags.Base, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo
@@ -23,6 +24,7 @@ _DROPPED = {
     *(_BASE.MakerNote, _BASE.CompressedBitsPerPixel, _BASE.ComponentsConfiguration, _BASE.ExifInteroperabilityOffset),
     *(_BASE.ColorSpace, _BASE.ExifImageWidth, _BASE.ExifImageHeight, _BASE.GPSInfo, _BASE.Gamma),
 }
+_AUTHORS = (_BASE.Artist, _BASE.Copyright)
 _LONGEST = 2000  # bytes of one value: JPEG has 64 kB for all of EXIF
 _INCH = 2  # the resolution's unit
 _SRGB = 1  # the color space
@@ -65,20 +67,57 @@ def read(image: Image.Image, *, keep_gps: bool = False) -> Metadata | None:
     return None if metadata == Metadata() else metadata
 
 
-def encode(metadata: Metadata | None, recipe: Mapping[str, Any] | None) -> bytes | None:
-    """Returns an EXIF block, or None if there is nothing to store. A recipe takes the place of the caption."""
-    exif = Image.Exif()
+def encode(metadata: Metadata | None, recipe: Mapping[str, Any] | None, *, whole: bool = True) -> bytes | None:
+    """Returns an EXIF block, or None if there is nothing to store.
+
+    Args:
+        metadata: The photo's.
+        recipe: Takes the place of the caption: ImageDescription is the one text field that all written formats have.
+        whole: With the camera's directory and the position; see `append_to_tiff`.
+    """
+    block = Image.Exif()
     if metadata:
-        exif.update(metadata.main)
-        for directory, tags in ((_CAMERA, metadata.camera), (_POSITION, metadata.position)):
-            if tags:
-                exif[directory] = {**tags, _BASE.ColorSpace: _SRGB} if directory == _CAMERA else dict(tags)
+        block.update(metadata.main)
+        block.update(_directories(metadata) if whole else {})
         if metadata.dpi:
-            exif[_BASE.XResolution], exif[_BASE.YResolution] = metadata.dpi
-            exif[_BASE.ResolutionUnit] = _INCH
-    if recipe is not None:  # ImageDescription is the one text field that all written formats carry
-        exif[_BASE.ImageDescription] = _RECIPE + json.dumps(dict(recipe), sort_keys=True, ensure_ascii=True)
-    return exif.tobytes() if len(exif) else None
+            block[_BASE.XResolution], block[_BASE.YResolution] = metadata.dpi
+            block[_BASE.ResolutionUnit] = _INCH
+    if recipe is not None:
+        block[_BASE.ImageDescription] = _RECIPE + json.dumps(dict(recipe), sort_keys=True, ensure_ascii=True)
+    return block.tobytes() if len(block) else None
+
+
+def append_to_tiff(tiff: bytes, metadata: Metadata) -> bytes:
+    """Appends to a TIFF what Pillow cannot write beside compressed pixels: the camera's directory, position, UTF-8.
+
+    Args:
+        tiff: A TIFF of one page, little-endian.
+        metadata: The photo's.
+    """
+    data, entries = tiff + bytes(len(tiff) % 2), {}
+    for tag, text in metadata.main.items():
+        if isinstance(text, bytes) and not text.isascii() and tag in _AUTHORS and len(text) >= 4:
+            entries[int(tag)] = struct.pack("<HHII", tag, 2, len(text) + 1, len(data))  # 2: of type ASCII
+            data += text + bytes(1 + (len(text) + 1) % 2)
+    for tag, values in _directories(metadata).items():
+        directory = TiffImagePlugin.ImageFileDirectory_v2(tiff[:4] + bytes(4), group=tag)
+        directory.update(values)
+        entries[int(tag)] = struct.pack("<HHII", tag, 4, 1, len(data))  # 4: the value, an offset, is of type LONG
+        data += directory.tobytes(len(data))
+        data += bytes(len(data) % 2)
+    if not entries:
+        return tiff
+    start = struct.unpack_from("<I", tiff, 4)[0]
+    for index in range(struct.unpack_from("<H", tiff, start)[0]):
+        entry = tiff[start + 2 + 12 * index :][:12]
+        entries.setdefault(struct.unpack_from("<H", entry)[0], entry)
+    main = struct.pack("<H", len(entries)) + b"".join(entries[tag] for tag in sorted(entries)) + bytes(4)
+    return data[:4] + struct.pack("<I", len(data)) + data[8:] + main
+
+
+def _directories(metadata: Metadata) -> dict[int, dict[int, Any]]:
+    directories = {_CAMERA: {**metadata.camera, _BASE.ColorSpace: _SRGB}} if metadata.camera else {}
+    return directories | ({_POSITION: dict(metadata.position)} if metadata.position else {})
 
 
 def recipe_in(image: Image.Image) -> dict[str, Any] | None:
@@ -100,8 +139,9 @@ def _storable(tags: Mapping[int, Any]) -> dict[int, Any]:
     """Returns the tags whose values Pillow can write again."""
     kept = {}
     for tag, value in tags.items():
-        # Pillow reads text as Latin-1, but would write it as ASCII. As bytes it stays what it was, often UTF-8.
-        stored = value.encode("latin-1", "replace") if isinstance(value, str) else value
+        # Pillow reads text as Latin-1 and writes it as ASCII. As bytes it stays what it was, which often is UTF-8.
+        is_special = isinstance(value, str) and not value.isascii() and tag in TiffTags.TAGS_V2
+        stored = value.encode("latin-1", "replace") if is_special else value
         with contextlib.suppress(Exception):  # odd types and numbers raise nearly anything
             exif = Image.Exif()
             exif[_CAMERA] = {tag: stored}

@@ -28,6 +28,7 @@ _FLOAT = 3
 
 # The brightest twentieth of the values is ignored: a window or lamp may be far brighter than white.
 _HIGHLIGHTS = 0.95
+_UNDERSHOOT = 0.1  # share of the brightest: sharpening and color conversion go a little below black
 # White, and the value up to which highlights may reach: four stops over 1 (scene-linear light), two over the others.
 _WHITES = ((1.0, 16.0), (255.0, 1020.0), (65535.0, 262140.0))
 
@@ -180,8 +181,8 @@ def scaled(values: np.ndarray) -> np.ndarray:
 
     White is 1, 255 or 65535: the first for which 95 % of the values are at most 16, 1020 or 262140. A picture's
     maximum says nothing: highlights of normalized and scene-linear pictures go beyond 1, in a few pixels far beyond.
-    What is brighter than white or below 0 is clipped. Values beyond all of these, or with more than 5 % below -0.1 of
-    white, are no colors (heights, say): they are stretched from their minimum to their maximum.
+    Values above white or below 0 are clipped. Pictures with larger values, or with far negative ones (5 % below -0.1
+    of the brightest), hold no colors but, for example, heights: they are stretched from minimum to maximum.
 
     Args:
         values: Finite numbers of any shape.
@@ -196,7 +197,7 @@ def scaled(values: np.ndarray) -> np.ndarray:
         raise errors.InputError("has pixels that are not finite numbers: give an intact image")
     low, high = np.quantile(values, [1 - _HIGHLIGHTS, _HIGHLIGHTS])
     for white, brightest in _WHITES:
-        if low >= -0.1 * white and high <= brightest:
+        if low >= -_UNDERSHOOT * min(white, high) and high <= brightest:
             return np.clip(values, 0, white) * (255 / white)
     darkest, brightest = values.min(), values.max()
     return (values - darkest) * (255 / max(brightest - darkest, 1e-30))
