@@ -1,6 +1,5 @@
 """A shipped style's folder as training and scoring leave it, with made-up figures."""
 
-import dataclasses
 import json
 
 from tfstyle import config, stylebook
@@ -10,11 +9,11 @@ MEDIAN = {
     "content": 0.7512,
     "style": 0.0634,
     "iterations": 15.26,
-    "structure": 0.418,
+    "structural_similarity": 0.418,
     "checkerboard": 2.04,
-    "frame": 5.55,
-    "saturation": -0.0012,
-    "blobs": 81.4,
+    "border_artifact": 5.55,
+    "clipping": -0.0012,
+    "blob_artifact": 81.4,
 }
 
 
@@ -25,7 +24,7 @@ def stored(folder):
     evaluation = {
         "features": "vgg19",
         "sizes": {"256": scored, "512": {**scored, "iterations": [8.0, 12.0]}},
-        "flat checkerboard": 0.3,
+        "flat_checkerboard": 0.3,
         "runtime": "savedmodel",
         "speed": {"1024x768": {"median": 0.0612, "p95": 0.07, "memory": 900 * 2**20}},
     }
@@ -34,5 +33,5 @@ def stored(folder):
 
 
 def made(**changes):
-    chosen = dataclasses.asdict(dataclasses.replace(config.TrainingSettings(), **changes))
-    return {"train": "scream", "beginning": "abc", "data": ["photos", 3976], "settings": chosen, "seconds": 372}
+    settings = config.TrainingSettings(**changes).stored
+    return {"train": "scream", "beginning": "abc", "data": ["photos", 3976], "settings": settings, "seconds": 372}

@@ -43,7 +43,7 @@ HEAVY = {"losses", "layers", "features", "perceptual", "stylebook.painting", "st
 HEAVY |= {f"optimization.{name}" for name in ("minimizers", "planning", "problem", "recipes", "run")}
 HEAVY |= {f"transform.{name}" for name in ("export", "inference_layers", "networks", "upsampling")}
 HEAVY |= {f"training.{name}" for name in ("data", "log", "loop", "muon", "session", "trainer")}
-HEAVY |= {"evaluation.scoring"}
+HEAVY |= {"evaluation.scoring", "evaluation.style_evaluation"}
 # Backend-neutral: training runs on whatever backend Keras has.
 KERAS_ONLY = {"losses", "layers", "features", "perceptual"}
 KERAS_ONLY |= {f"transform.{name}" for name in ("networks", "upsampling")}

@@ -1,7 +1,7 @@
-"""``tfstyle bench``: who takes part, whose turn it is, what becomes of the seconds; and that the peers paint the same.
+"""``tfstyle bench``: which entries take part, how they are timed, and that all engines run the same network.
 
-Contenders are faked by a script that speaks their language, or are LiteRT and TensorFlow with small networks. PyTorch
-and ONNX Runtime themselves are tried where TFSTYLE_PEERS names a Python that has both.
+Entries are replaced by a script that speaks the engines' protocol, or are LiteRT and TensorFlow with small networks.
+PyTorch and ONNX Runtime themselves are tested where TFSTYLE_PEERS names a Python that has both.
 """
 
 import json
@@ -15,19 +15,19 @@ import pytest
 import runs
 
 from tfstyle import runtime
-from tfstyle.evaluation import benchmark, engines
+from tfstyle.evaluation import benchmarking, engine_process, engines
 
 SIZE = ("--height", "16", "--width", "20")
 PARAMETERS = 1_677_635  # Johnson's table with mirrored borders, and biases at the end only: counted by hand.
 
-# Answers with the seconds it is given; notes its turns; with nothing left to say, it ends. Its picture has one colour.
+# Answers with the given seconds, logs its turns, ends when it has none left. Its picture has one color.
 FAKE = """
 import json, pathlib, sys
 import numpy as np
-seconds, colour, facts, turns = {seconds}, {colour}, {facts}, {turns!r}
+seconds, color, facts, turns = {seconds}, {color}, {facts}, {turns!r}
 engine, precision, folder, threads = sys.argv[2:]
 height, width, _ = np.load(folder + "/photo.npy").shape
-np.save(f"{{folder}}/{{engine}}-{{precision}}.npy", np.full((height, width, 3), colour, np.uint8))
+np.save(f"{{folder}}/{{engine}}-{{precision}}.npy", np.full((height, width, 3), color, np.uint8))
 found = {{"versions": {{engine: "1.2"}}, "shape": [height, width, 3], "dtype": "uint8", "parameters": 0}}
 print(json.dumps(found | facts), flush=True)
 for _, answer in zip(sys.stdin, seconds):
@@ -39,10 +39,10 @@ for _, answer in zip(sys.stdin, seconds):
 
 @pytest.fixture
 def python(tmp_path):
-    """Makes an interpreter that paints like `FAKE` whatever it is told to run."""
+    """Makes an interpreter that runs `FAKE` whatever it is asked to run."""
 
-    def make(name, seconds=(1.0, 1.0), colour=0, facts=None):
-        options = {"seconds": seconds, "colour": colour, "facts": facts or {}, "turns": str(tmp_path / "turns")}
+    def make(name, seconds=(1.0, 1.0), color=0, facts=None):
+        options = {"seconds": seconds, "color": color, "facts": facts or {}, "turns": str(tmp_path / "turns")}
         (tmp_path / f"{name}.py").write_text(FAKE.format(**options))
         return program(tmp_path / name, f'exec {sys.executable} {tmp_path / name}.py "$@"')
 
@@ -57,18 +57,18 @@ def program(path, line):
 
 @pytest.fixture
 def faked(monkeypatch):
-    """Nobody but the peers, no pauses, no networks to write."""
+    """Only PyTorch and ONNX Runtime, without pauses, without writing networks."""
 
     def write(folder, terms):
         (folder / "johnson").mkdir()
         np.save(folder / "johnson" / engines.PHOTO, np.zeros((terms.height, terms.width, 3), np.uint8))
         return {"johnson": PARAMETERS}
 
-    monkeypatch.setattr(benchmark, "write", write)
-    monkeypatch.setattr(benchmark, "_PAUSE", 0.0)
-    monkeypatch.setattr(benchmark, "_PATIENCE", 0.2)
+    monkeypatch.setattr(benchmarking, "write_networks", write)
+    monkeypatch.setattr(benchmarking, "_PAUSE", 0.0)
+    monkeypatch.setattr(engine_process, "_PATIENCE", 0.2)
     monkeypatch.setattr(
-        benchmark, "CONTENDERS", (benchmark.Contender("johnson", "torch"), benchmark.Contender("johnson", "onnx"))
+        benchmarking, "ENTRIES", (benchmarking.Entry("johnson", "torch"), benchmarking.Entry("johnson", "onnx"))
     )
 
 
@@ -88,7 +88,7 @@ class TestRefused:
         ],
     )
     def test_in_one_line_before_the_work(self, words, capsys, monkeypatch):
-        monkeypatch.setattr(benchmark, "write", None)
+        monkeypatch.setattr(benchmarking, "write_networks", None)
         assert runs.command("bench", *words) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
@@ -99,10 +99,10 @@ class TestRefused:
         last = capsys.readouterr().err.splitlines()[-1]
         assert last == f"tfstyle: {broken}: cannot be run (Exec format error): give --torch a Python interpreter"
 
-    def test_nobody(self, faked, capsys):
+    def test_no_entry_is_left(self, faked, capsys):
         assert runs.command("bench", *SIZE, "--torch", "false", "--onnx", "false") == 2
         last = capsys.readouterr().err.splitlines()[-1]
-        assert last == "tfstyle: nobody could take part: its process ended with code 1"
+        assert last == "tfstyle: no entry could take part: its process ended with code 1"
 
     @pytest.mark.parametrize("count", [0, 1])
     def test_one_that_stops_in_the_middle(self, faked, python, capsys, count):
@@ -121,7 +121,7 @@ class TestFigures:
         return json.loads((tmp_path / "bench.json").read_text()), capsys.readouterr()
 
     def test_statistics(self, result):
-        torch, onnx = result[0]["contenders"].values()
+        torch, onnx = result[0]["entries"].values()
         assert (torch["median"], torch["minimum"], torch["speed"]) == (0.5, 0.4, 1.0)
         assert (onnx["median"], onnx["minimum"], onnx["speed"]) == (0.25, 0.2, 2.0)
         assert onnx["seconds"] == [0.25, 2.0, 0.2]
@@ -134,7 +134,7 @@ class TestFigures:
         assert figures["versions"]["torch"] == figures["versions"]["onnx"] == "1.2"
         assert figures["machine"]["cores"] >= 1
         assert figures["machine"]["processor"]
-        assert figures["left out"] == {}
+        assert figures["skipped"] == {}
 
     def test_they_take_turns(self, result, tmp_path):
         assert (tmp_path / "turns").read_text().splitlines() == ["torch 2", "onnx 2"] * 3
@@ -153,18 +153,18 @@ class TestFigures:
 class TestLeftOut:
     @pytest.fixture
     def why(self, faked, python, tmp_path, capsys):
-        """Runs with one that is all right and another one; returns what was said of the other."""
+        """Runs with a good entry and another one; returns why the other was skipped."""
 
-        def ask(other):
+        def skip(other):
             words = ("--rounds", "2", "--torch", other, "--onnx", python("good"), "-o", str(tmp_path / "bench.json"))
             assert runs.command("bench", *SIZE, *words) == 0
             figures, said = json.loads((tmp_path / "bench.json").read_text()), capsys.readouterr().err.splitlines()
-            ((name, reason),) = figures["left out"].items()
-            assert said[-1] == f"left out: {name}: {reason}"
-            assert [row["speed"] for row in figures["contenders"].values()] == [None]
+            ((name, reason),) = figures["skipped"].items()
+            assert said[-1] == f"skipped: {name}: {reason}"
+            assert [row["speed"] for row in figures["entries"].values()] == [None]
             return reason
 
-        return ask
+        return skip
 
     def test_what_it_says_itself(self, why, tmp_path):
         # Without site-packages there is no PyTorch, nor tfstyle nor NumPy: the file itself gets by without them.
@@ -183,20 +183,20 @@ class TestLeftOut:
         assert why(python("small", facts={"parameters": 7})) == "has 7 parameters, not 1677635"
 
     def test_another_picture(self, why, python):
-        assert why(python("small", facts={"shape": [16, 16, 3]})) == "paints uint8 [16, 16, 3]"
-        assert why(python("float", facts={"dtype": "float32"})) == "paints float32 [16, 20, 3]"
+        assert why(python("small", facts={"shape": [16, 16, 3]})) == "returns uint8 [16, 16, 3]"
+        assert why(python("float", facts={"dtype": "float32"})) == "returns float32 [16, 20, 3]"
 
     def test_bfloat16_on_other_processors(self, faked, python, tmp_path, monkeypatch, capsys):
-        several = [benchmark.Contender("johnson", "torch", precision) for precision in ("float32", "bfloat16")]
-        monkeypatch.setattr(benchmark, "CONTENDERS", several)
+        several = [benchmarking.Entry("johnson", "torch", precision) for precision in ("float32", "bfloat16")]
+        monkeypatch.setattr(benchmarking, "ENTRIES", several)
         monkeypatch.setattr(runtime, "fast_bfloat16", lambda: False)
         assert runs.command("bench", *SIZE, "--rounds", "2", "--torch", python("good")) == 0
         last = capsys.readouterr().err.splitlines()[-1]
-        assert last == "left out: johnson PyTorch bfloat16: this processor does not multiply bfloat16"
+        assert last == "skipped: johnson PyTorch bfloat16: this CPU does not multiply bfloat16"
 
 
 class TestOurs:
-    """With a small network: real files, real processes."""
+    """A small network with real files and processes."""
 
     @pytest.fixture
     def figures(self, monkeypatch, tmp_path):
@@ -204,9 +204,7 @@ class TestOurs:
         from tfstyle.transform import networks
 
         def measure(*contenders):
-            monkeypatch.setattr(
-                benchmark, "CONTENDERS", [benchmark.Contender("realtime", *each) for each in contenders]
-            )
+            monkeypatch.setattr(benchmarking, "ENTRIES", [benchmarking.Entry("realtime", *each) for each in contenders])
             words = ("--height", "32", "--width", "40", "--rounds", "2", "-o", str(tmp_path / "bench.json"))
             assert runs.command("bench", *words) == 0
             return json.loads((tmp_path / "bench.json").read_text())
@@ -216,8 +214,8 @@ class TestOurs:
 
     def test_litert(self, figures):
         result = figures(("litert",))
-        assert result["left out"] == {}
-        (row,) = result["contenders"].values()
+        assert result["skipped"] == {}
+        (row,) = result["entries"].values()
         assert len(row["seconds"]) == 2
         assert 0 < row["minimum"] <= row["median"]
         assert set(result["versions"]) == {"tfstyle", "ai_edge_litert"}
@@ -226,8 +224,8 @@ class TestOurs:
     def test_number_formats(self, figures, monkeypatch):
         monkeypatch.setattr(runtime, "fast_bfloat16", lambda: True)  # The process has its own.
         result = figures(("tensorflow",), ("tensorflow", "bfloat16"), ("litert",))
-        assert result["left out"] == {}
-        single, half, litert = (row["difference"] for row in result["contenders"].values())
+        assert result["skipped"] == {}
+        single, half, litert = (row["difference"] for row in result["entries"].values())
         assert single == 0.0
         assert litert < 0.1
         monkeypatch.undo()
@@ -244,7 +242,7 @@ def interpreter():
 
 @pytest.fixture(scope="module")
 def network(tmp_path_factory):
-    """Johnson's, with weights that leave none out, and the folder that a peer needs."""
+    """Johnson's network with random weights, and the folder that an engine needs."""
     runtime.import_tensorflow()
     from tfstyle.transform import networks
 
@@ -256,21 +254,21 @@ def network(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def painted(interpreter, network):
-    """Facts and picture of each peer."""
+    """Description and picture of each engine."""
 
     def paint(engine, precision):
         command = [interpreter, engines.__file__, engine, precision, str(network[1]), "1"]
         done = subprocess.run(command, input="go\n", capture_output=True, text=True, check=True)
         facts, seconds = done.stdout.splitlines()
         assert float(seconds) > 0
-        picture = np.load(engines.painted_file(network[1], engine, precision)).astype(np.float32)
+        picture = np.load(engines.picture_file(network[1], engine, precision)).astype(np.float32)
         return json.loads(facts), picture
 
     return {name: paint(*name) for name in (("torch", "float32"), ("torch", "bfloat16"), ("onnx", "float32"))}
 
 
 class TestPeers:
-    """The same network, with the same weights, as ours."""
+    """They run the same network as ours, with the same weights."""
 
     def test_size(self, painted):
         for facts, picture in painted.values():
@@ -285,7 +283,7 @@ class TestPeers:
         assert 0 < np.abs(torch - half).mean() < 10
 
     def test_but_for_the_border_they_paint_what_ours_does(self, interpreter, network, tmp_path):
-        """Ours mirrors the edge row as well: PyTorch, taught to do so, paints our picture."""
+        """Ours mirrors the edge row as well; with that, PyTorch paints the same picture."""
         script = """
 import importlib.util, pathlib, sys
 import numpy as np, torch
@@ -299,10 +297,10 @@ class Mirrored(torch.nn.Conv2d):
         return torch.nn.functional.conv2d(tensor, self.weight, self.bias, self.stride)
 
 torch.nn.Conv2d = Mirrored
-spec = importlib.util.spec_from_file_location("peers", sys.argv[1])
-peers = importlib.util.module_from_spec(spec)
-sys.modules["peers"] = peers
-spec.loader.exec_module(peers)
+spec = importlib.util.spec_from_file_location("engines", sys.argv[1])
+engines = importlib.util.module_from_spec(spec)
+sys.modules["engines"] = engines
+spec.loader.exec_module(engines)
 folder = pathlib.Path(sys.argv[2])
 paint, _ = engines.ENGINES["torch"][0](folder, "float32", 1)
 np.save(sys.argv[3], paint(np.load(folder / engines.PHOTO)))
@@ -314,8 +312,8 @@ np.save(sys.argv[3], paint(np.load(folder / engines.PHOTO)))
         assert np.abs(np.load(tmp_path / "painted.npy") - ours).max() < 0.6  # Half a level.
 
 
-def test_peers_know_what_the_network_is():
-    """Centre and epsilon are written down twice, since peers get by without tfstyle."""
+def test_constants_agree():
+    """Mean and epsilon are written down twice, because engines run without tfstyle."""
     runtime.import_tensorflow()
     from tfstyle import layers
     from tfstyle.transform import networks

@@ -1,110 +1,57 @@
-"""``tfstyle evaluate`` on an exported network that has learned nothing, and what it refuses."""
+"""``tfstyle evaluate``: its progress, table, JSON and refusals."""
 
-import dataclasses
 import json
-import shutil
-import sys
 
 import pytest
 import runs
 
-from tfstyle import config, errors, images, stylebook
+from tfstyle import evaluation
+from tfstyle.evaluation import scoring, speed
+
+SCORE = scoring.Score(2.5, 0.7, 0.06, 15.26, 0.41, 2.0, 5.5, -0.001, 81.4)
 
 
 @pytest.fixture
-def style(exported, tmp_path):
-    """A folder as tfstyle train leaves it."""
-    folder = tmp_path / "style"
-    shutil.copytree(exported[1], folder)
-    chosen = config.TrainingSettings(network=exported[0].name, style_size=256)
-    (folder / "card.json").write_text(json.dumps({"settings": dataclasses.asdict(chosen)}))
-    stylebook.StyleFolder(folder).statistics.write_bytes(stylebook.load_all()["scream"].packed())
-    return folder
+def figures(monkeypatch):
+    """An evaluation that only reports what it was asked."""
+    asked = []
+
+    def steps(style, photos, settings):
+        asked.append((style, photos, settings))
+        sizes = {size: evaluation.style_evaluation.SizeScores({"a.jpg": SCORE}) for size in settings.sizes}
+        measured = {"1024x768": speed.Speed(0.0612, 0.07, 900 * 2**20)}
+        yield evaluation.EvaluationProgress(1, 2, "256 pixels, a.jpg: 15.3 iterations")
+        result = evaluation.Evaluation("vgg19", sizes, 0.3, settings.runtime, measured)
+        yield evaluation.EvaluationProgress(2, 2, "1024x768 pixels: 0.061 s", result)
+
+    monkeypatch.setattr(evaluation, "evaluation_steps", steps)
+    return asked
 
 
-@pytest.fixture
-def photos(tmp_path):
-    return runs.folder_of_photos(tmp_path / "photos", 2, height=64, width=72)
+def test_table_and_json(figures, tmp_path, capsys):
+    words = ["evaluate", "waves", "--photos", "album", "--count", "3", "--size", "256", "512", "--runtime", "litert"]
+    assert runs.command(*words, "-o", str(tmp_path / "figures.json")) == 0
+    ((style, photos, settings),) = figures
+    assert (style, photos, settings.count, settings.sizes) == ("waves", "album", 3, (256, 512))
+    said = capsys.readouterr()
+    assert said.err.splitlines() == ["1/2 256 pixels, a.jpg: 15.3 iterations", "2/2 1024x768 pixels: 0.061 s"]
+    table = " ".join(said.out.split())
+    for part in ("256 pixels, by vgg19", "blob artifact 81.4 81.4", "flat gray 0.3", "litert 0.061 s", "900 MB"):
+        assert part in table
+    stored = json.loads((tmp_path / "figures.json").read_text())
+    assert stored["sizes"]["512"]["iterations"] == [15.26]
 
 
-@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
-def test_scores_every_photo(style, photos, tmp_path, capsys, monkeypatch):
-    from tfstyle.cli import evaluate
-
-    monkeypatch.setattr(evaluate, "_LATENCIES", ((64, 64),))
-    monkeypatch.setattr(evaluate, "_REPEATS", 2)
-    words = ["evaluate", str(style), "--photos", str(photos), "--size", "72", "80", "--features", "compact"]
-    assert runs.command(*words, "--runtime", "litert", "-o", str(tmp_path / "figures.json")) == 0
-    figures = json.loads((tmp_path / "figures.json").read_text())
-    assert list(figures["sizes"]) == ["72", "80"]
-    assert figures["features"] == "compact"
-    speed = figures["speed"]["64x64"]
-    assert speed["p95"] >= speed["median"] > 0
-    assert 20e6 < speed["memory"] < 2e9  # An interpreter with NumPy and LiteRT, without TensorFlow.
-    for scored in figures["sizes"].values():
-        assert list(scored["photos"]) == ["0.png", "1.png"]
-        for name, value in scored["median"].items():
-            of_both = [row[name] for row in scored["photos"].values()]
-            assert value == pytest.approx(sum(of_both) / 2)
-        assert scored["iterations"] == sorted(row["iterations"] for row in scored["photos"].values())
-    assert "checkerboard" in capsys.readouterr().out
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
-@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
-def test_memory_grows_with_the_picture(style):
-    from tfstyle.cli import evaluate
-
-    small, large = (evaluate._alone(evaluate.peak_memory, str(style), "litert", side, side) for side in (64, 768))
-    assert small + 50e6 < large
-
-
-@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
-def test_a_folder_without_photos_or_card_is_refused(style, photos, tmp_path, capsys):
-    (tmp_path / "empty").mkdir()
-    assert runs.command("evaluate", str(style), "--photos", str(tmp_path / "empty")) == 2
-    assert "no photos" in capsys.readouterr().err
-    (style / "card.json").write_text("{}")
-    assert runs.command("evaluate", str(style), "--photos", str(photos)) == 2
-    assert "card.json" in capsys.readouterr().err
-    assert runs.command("evaluate", "nowhere", "--photos", str(photos)) == 2
-    assert "no style 'nowhere'" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
-def test_a_photo_too_narrow_is_refused_beforehand(style, photos, tmp_path, capsys):
-    images.save_image(photos / "2.png", runs.photo(40, 200))
-    words = [
-        "evaluate",
-        str(style),
-        "--photos",
-        str(photos),
-        "--size",
-        "72",
-        "128",
-        "-o",
-        str(tmp_path / "figures.json"),
-    ]
-    assert runs.command(*words) == 2
-    assert capsys.readouterr().err == (
-        f"tfstyle: {photos / '2.png'}: has 14 pixels on its short side at --size 72; scores need 64: use a larger "
-        "--size, or leave it out\n"
-    )
-
-
-@pytest.mark.parametrize("exported", ["realtime"], indirect=True)
-@pytest.mark.parametrize(("networks", "expected"), [(("compact", "vgg19"), "vgg19"), (("compact",), "compact")])
-def test_scores_by_what_the_style_is_stored_for(style, photos, capsys, monkeypatch, *, networks, expected):
-    from tfstyle import training
-
-    whole = stylebook.load_all()["scream"]
-    arrays = {key: each for key, each in whole.arrays.items() if key.startswith(networks)}
-    about = {"title": "The Scream", "artist": "", "year": ""}
-    stylebook.StyleFolder(style).statistics.write_bytes(stylebook.pack(arrays, about))
-
-    def asked(_chosen, style, network, precision):
-        raise errors.InputError(f"by {network} of {style.backbones}, {precision}")
-
-    monkeypatch.setattr(training, "target_for", asked)
-    assert runs.command("evaluate", str(style), "--photos", str(photos), "--size", "72") == 2
-    assert capsys.readouterr().err == f"tfstyle: by {expected} of {networks}, float32\n"
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--count", "0"], "count is 0: use 1 or more"),
+        (["--size", "0"], "size is (0,): use 1 or more"),
+        (["--runtime", "torch"], "--runtime"),
+        (["--features", "vgg16"], "--features"),
+        (["-o", "nowhere/figures.json"], "nowhere"),
+    ],
+)
+def test_refused_in_one_line(words, message, capsys):
+    assert runs.command("evaluate", "scream", "--photos", "album", *words) == 2
+    assert message in capsys.readouterr().err.splitlines()[-1]

@@ -12,8 +12,8 @@ from tfstyle.optimization import minimizers, problem
 
 @pytest.fixture(scope="module")
 def target():
-    chosen = config.TrainingSettings(style_layers="conv1_1,conv2_1", content_layers="conv4_2", style_size=256)
-    return training.target_for(chosen, stylebook.load_all()["scream"], "compact", "float32")
+    settings = config.TrainingSettings(style_layers="conv1_1,conv2_1", content_layers="conv4_2", style_size=256)
+    return training.target_for(settings, stylebook.load_all()["scream"], "compact", "float32")
 
 
 @pytest.fixture(scope="module")
@@ -33,24 +33,24 @@ def slow_path(photo, target, steps):
 
 
 def test_the_photo_itself_is_worth_nothing_and_keeps_everything(photo, target):
-    score = scoring.assess(lambda image: image, photo, target, most=3)
+    score = scoring.score(lambda image: image, photo, target, most=3)
     assert score.iterations == pytest.approx(0, abs=1e-4)  # The two losses may be summed in different orders.
     assert score.content == pytest.approx(0, abs=1e-6)
-    assert score.structure == pytest.approx(1)
-    assert score.frame == score.saturation == score.blobs == 0
+    assert score.structural_similarity == pytest.approx(1)
+    assert score.border_artifact == score.clipping == score.blob_artifact == 0
 
 
 @pytest.mark.parametrize("steps", [2, 6])
 def test_the_slow_paths_own_picture_is_worth_its_iterations(photo, target, steps):
     picture, loss = slow_path(photo, target, steps)
     rounded = np.rint(picture).astype(np.uint8)
-    score = scoring.assess(lambda _: rounded, photo, target, most=12)
+    score = scoring.score(lambda _: rounded, photo, target, most=12)
     assert score.iterations == pytest.approx(steps, abs=0.3)
     assert score.total == pytest.approx(loss, rel=0.02)
 
 
 def test_total_is_the_weighted_sum(photo, target):
-    score = scoring.assess(lambda image: 255 - image, photo, target, most=1)
+    score = scoring.score(lambda image: 255 - image, photo, target, most=1)
     style = sum(target.objective.style.values())
     content = sum(target.objective.content.values())
     variation = score.total - content * score.content - style * score.style

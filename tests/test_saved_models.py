@@ -49,9 +49,9 @@ def test_no_artefacts(name):
         painted, original = paint(before).astype(np.float32), before.astype(np.float32)
         found = {
             "checkerboard": metrics.checkerboard(painted),
-            "frame": metrics.frame(painted, original),
-            "saturation": metrics.saturation(painted) - metrics.saturation(original),
-            "blobs": metrics.blobs(painted, original),
+            "border_artifact": metrics.border_artifact(painted, original),
+            "clipping": metrics.clipping(painted) - metrics.clipping(original),
+            "blob_artifact": metrics.blob_artifact(painted, original),
         }
         assert {key: value for key, value in found.items() if value > metrics.LIMITS[key]} == {}
     grey = paint(np.full((256, 256, 3), 128, np.uint8)).astype(np.float32)
@@ -65,8 +65,8 @@ def test_keeps_the_photo_and_changes_it(name):
     cat, portrait = (photo(picture, 200) for picture in PICTURES[:2])
     painted = paint(cat).astype(np.float32)
     height, width = (min(pair) for pair in zip(cat.shape[:2], portrait.shape[:2], strict=True))
-    own = metrics.structure(painted[:height, :width], cat[:height, :width].astype(np.float32))
-    other = metrics.structure(painted[:height, :width], portrait[:height, :width].astype(np.float32))
+    own = metrics.structural_similarity(painted[:height, :width], cat[:height, :width].astype(np.float32))
+    other = metrics.structural_similarity(painted[:height, :width], portrait[:height, :width].astype(np.float32))
     assert other + 0.1 < own < 0.9
 
 

@@ -1,5 +1,6 @@
-from .config import Settings, TrainingSettings
+from .config import BenchmarkSettings, Settings, TrainingSettings
 from .errors import InputError
+from .evaluation import Benchmark, Evaluation, benchmark, evaluate
 from .images import Photo, load_image, save_image
 from .optimization import Iterate, optimize, reconstruct
 from .stylebook import StyleInfo, styles
@@ -7,6 +8,9 @@ from .training import TrainingProgress, train
 from .video import FilmProgress, paint_film
 
 __all__ = [
+    "Benchmark",
+    "BenchmarkSettings",
+    "Evaluation",
     "FilmProgress",
     "InputError",
     "Iterate",
@@ -15,6 +19,8 @@ __all__ = [
     "StyleInfo",
     "TrainingProgress",
     "TrainingSettings",
+    "benchmark",
+    "evaluate",
     "load_image",
     "optimize",
     "paint_film",

@@ -279,6 +279,49 @@ class FilmSettings(Options):
     threads: int = option(0, "CPU threads, 0 for all", metavar="N", least=0)
 
 
+@dataclasses.dataclass(frozen=True)
+class EvaluationSettings(Options):
+    """Options of `evaluate`; each option's help text describes its attribute.
+
+    Raises:
+        InputError: a value is outside its range.
+    """
+
+    count: int = option(10, "number of photos to score", metavar="N", least=1)
+    sizes: tuple[int, ...] = option((256,), "long sides to score at", metavar="PIXELS", least=1, flag="size", nargs="+")
+    features: str | None = option(
+        None,
+        "loss network that scores (default: vgg19, or compact if the style has statistics for compact only)",
+        choices=("vgg19", "compact"),
+    )
+    runtime: str = option("savedmodel", "runtime of the network", choices=("litert", "savedmodel"))
+
+
+@dataclasses.dataclass(frozen=True)
+class BenchmarkSettings(Options):
+    """Options of `benchmark`; each option's help text describes its attribute.
+
+    Raises:
+        InputError: a value is outside its range.
+    """
+
+    # Mirrored borders need a few pixels, and the networks in other frameworks accept only multiples of four.
+    height: int = option(768, "height of the picture, a multiple of 4", metavar="PIXELS", least=16)
+    width: int = option(1024, "width of the picture, a multiple of 4", metavar="PIXELS", least=16)
+    rounds: int = option(15, "pictures per entry", metavar="N", least=1)
+    threads: int | None = option(None, "CPU threads (default: all)", metavar="N", least=1)
+    torch: str | None = option(None, "Python interpreter that has PyTorch (default: this one)", metavar="PYTHON")
+    onnx: str | None = option(
+        None, "Python interpreter that has onnxruntime and onnx (default: this one)", metavar="PYTHON"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("height", "width"):
+            if getattr(self, name) % 4:
+                raise errors.InputError(f"{name} is {getattr(self, name)}: use a multiple of 4")
+
+
 def layer_weights(text: str, default: tuple[str, ...]) -> dict[str, float]:
     """Reads ``conv1_1:2,conv2_1``; weights are shares, their sum is 1.
 

@@ -1,4 +1,4 @@
-"""Pictures and networks in numbers: quality, speed and memory."""
+"""Quality, speed and memory of trained styles and networks."""
 
 import lazy_loader
 

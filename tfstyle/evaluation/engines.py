@@ -1,12 +1,12 @@
-"""One contender of ``tfstyle bench``: a process that paints one photo, timed, whenever it is told to.
+"""The engines of ``tfstyle bench``: programs that stylize one photo, timed, each time they are asked.
 
-Run by `contest`, as a module or by its path: ``PYTHON peers.py ENGINE PRECISION FOLDER THREADS``. By its path it
-needs NumPy and the engine, not tfstyle, so that PyTorch and ONNX Runtime may live in an environment of their own; both
-paint with Johnson's network as `networks` has it, written out here once more, with the same weights.
+Run by `engine_process`, as a module or by path: ``PYTHON engines.py ENGINE PRECISION FOLDER THREADS``. By path it needs
+only NumPy and the engine, not tfstyle, so that PyTorch and ONNX Runtime may live in an environment of their own. Both
+run Johnson's network as `networks` defines it, written out here once more, with the same weights.
 
-FOLDER holds the photo (`PHOTO`), Johnson's weights (`WEIGHTS`) and, for our engines, what `export` wrote. The first
-line of standard output is JSON: a `Facts`, or ``{"left_out": why}``. Then every line of standard input is answered by
-the seconds of one picture, uint8 to uint8.
+FOLDER holds the photo (`PHOTO`), the network's weights (`WEIGHTS`) and, for our own engines, the exported files. The
+first line on standard output is JSON: an `EngineInfo`, or ``{"problem": reason}``. After that, every line on standard
+input is answered with the seconds that one picture took, uint8 to uint8.
 """
 
 import argparse
@@ -20,32 +20,32 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["ENGINES", "Facts", "PHOTO", "WEIGHTS", "main", "painted_file"]
+__all__ = ["ENGINES", "EngineInfo", "PHOTO", "WEIGHTS", "main", "picture_file"]
 
 PHOTO = "photo.npy"
 WEIGHTS = "weights.npz"
-# Pictures until a runtime has planned its memory and rewritten its graph.
-_WARM = 3
+# Pictures until a runtime has planned its memory and optimized its graph.
+_WARM_UP = 3
 _MEAN, _DEVIATION = 116.0, 64.0  # As in `networks`.
 _EPSILON = 1e-5  # As in `layers.InstanceNorm`.
-# Of Johnson 2016, as in `networks`: outputs, size, stride; the residual blocks; behind each doubling.
+# Johnson 2016, as in `networks`: filters, kernel size and stride; residual blocks; filters after each upsampling.
 _DOWN = ((32, 9, 1), (64, 3, 2), (128, 3, 2))
 _BLOCKS = 5
 _UP = (64, 32)
 
-# Photo and painted picture: uint8 ``[H, W, 3]``.
-Painter = Callable[[Any], Any]
+# Stylizes uint8 ``[H, W, 3]`` to the same shape.
+Paint = Callable[[Any], Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
-    """What a contender says of itself once it is warm.
+class EngineInfo:
+    """An engine's description of itself, once it is warm.
 
     Attributes:
-        versions: of the libraries that it uses, by name.
-        shape: of the picture that it painted.
-        dtype: of that picture.
-        parameters: trainable numbers of the network; 0 where the engine does not tell.
+        versions: of its libraries, by name.
+        shape: of its picture.
+        dtype: of its picture.
+        parameters: number of the network's weights; 0 if the engine cannot tell.
     """
 
     versions: dict[str, str]
@@ -55,65 +55,65 @@ class Facts:
 
 
 def main() -> None:
-    """Child process: builds one engine, warms up, paints on demand."""
+    """Builds one engine, warms it up, and stylizes on demand."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("engine", choices=ENGINES)
     parser.add_argument("precision", choices=("float32", "bfloat16"))
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("threads", type=int)
+    parser.add_argument("threads", type=int, help="0 for all")
     arguments = parser.parse_args()
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # Whatever libraries print is no answer.
+    os.dup2(2, 1)  # What libraries print must not look like an answer.
     try:
-        paint, facts = _warm(arguments.engine, arguments.precision, arguments.folder, arguments.threads)
-    except Exception as error:  # Whatever it is, this contender does not take part, and says why.
-        print(json.dumps({"left_out": str(error) or type(error).__name__}), file=answers)
+        paint, info = _warm_up(arguments.engine, arguments.precision, arguments.folder, arguments.threads)
+    except Exception as error:  # Any failure keeps only this engine from taking part.
+        print(json.dumps({"problem": str(error) or type(error).__name__}), file=answers)
         return
-    print(json.dumps(dataclasses.asdict(facts)), file=answers)
+    print(json.dumps(dataclasses.asdict(info)), file=answers)
     for _ in sys.stdin:
-        begun = time.perf_counter()
+        started = time.perf_counter()
         paint()
-        print(time.perf_counter() - begun, file=answers)
+        print(time.perf_counter() - started, file=answers)
 
 
-def _warm(engine: str, precision: str, folder: pathlib.Path, threads: int) -> tuple[Callable[[], Any], Facts]:
-    """Builds an engine and paints a few pictures with it; leaves the last one in `painted_file`."""
+def _warm_up(engine: str, precision: str, folder: pathlib.Path, threads: int) -> tuple[Callable[[], Any], EngineInfo]:
+    """Builds an engine and stylizes a few pictures; saves the last one as `picture_file`."""
     build, modules = ENGINES[engine]
     paint, parameters = build(folder, precision, threads)
-    import numpy as np  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415 - the interpreter may lack it; that is reported as a problem
 
     photo = np.load(folder / PHOTO)
-    for _ in range(_WARM):
-        painted = paint(photo)
-    np.save(painted_file(folder, engine, precision), painted)
+    for _ in range(_WARM_UP):
+        picture = paint(photo)
+    np.save(picture_file(folder, engine, precision), picture)
     versions = {name: str(importlib.import_module(name).__version__) for name in modules}
-    return lambda: paint(photo), Facts(versions, list(painted.shape), str(painted.dtype), parameters)
+    return lambda: paint(photo), EngineInfo(versions, list(picture.shape), str(picture.dtype), parameters)
 
 
-def painted_file(folder: pathlib.Path, engine: str, precision: str) -> pathlib.Path:
-    """Where a contender leaves the picture that it painted, uint8 ``[H, W, 3]``."""
+def picture_file(folder: pathlib.Path, engine: str, precision: str) -> pathlib.Path:
+    """Returns the path of an engine's picture, uint8 ``[H, W, 3]``."""
     return folder / f"{engine}-{precision}.npy"
 
 
 # ------------------------------------------------------------------------------------------------------------- engines
 
 
-def _tensorflow(folder: pathlib.Path, precision: str, threads: int) -> tuple[Painter, int]:
-    """The SavedModel as `stylizer` loads it; bfloat16 is TensorFlow's rewrite at run time."""
+def _tensorflow(folder: pathlib.Path, precision: str, threads: int) -> tuple[Paint, int]:
+    """Loads the SavedModel as users do; bfloat16 is TensorFlow's rewrite at run time."""
     from tfstyle import stylizer  # noqa: PLC0415
 
     return stylizer.Stylizer(folder, engine="savedmodel", threads=threads, precision=precision), 0
 
 
-def _litert(folder: pathlib.Path, precision: str, threads: int) -> tuple[Painter, int]:
+def _litert(folder: pathlib.Path, precision: str, threads: int) -> tuple[Paint, int]:
     from tfstyle import stylizer  # noqa: PLC0415
 
-    del precision  # The file's.
+    del precision  # The file decides.
     return stylizer.Stylizer(folder, engine="litert", threads=threads), 0
 
 
-def _torch(folder: pathlib.Path, precision: str, threads: int) -> tuple[Painter, int]:
-    """PyTorch as its manual has it for processors: channels last, inference mode, bfloat16 by autocast."""
+def _torch(folder: pathlib.Path, precision: str, threads: int) -> tuple[Paint, int]:
+    """Builds the network as PyTorch's manual recommends for CPUs: channels last, inference mode, autocast."""
     torch: Any = importlib.import_module("torch")
     if threads:
         torch.set_num_threads(threads)
@@ -121,7 +121,7 @@ def _torch(folder: pathlib.Path, precision: str, threads: int) -> tuple[Painter,
 
     def paint(photo: Any) -> Any:
         with torch.inference_mode():
-            # A transposed view of interleaved colours is channels last.
+            # A transposed view of interleaved colors has the memory format channels last.
             image = (torch.from_numpy(photo).permute(2, 0, 1)[None].float() - _MEAN) / _DEVIATION
             with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
                 logits = network(image)
@@ -132,66 +132,78 @@ def _torch(folder: pathlib.Path, precision: str, threads: int) -> tuple[Painter,
 
 
 def _torch_network(torch: Any, kernels: Iterator[Any]) -> Any:
-    """Johnson's network: float32 ``[1, 3, H, W]``, centred, to logits of the same shape."""
-    nn = torch.nn
+    """Builds Johnson's network: normalized float32 ``[1, 3, H, W]`` to logits of the same shape."""
+    builder = _TorchBuilder(torch, kernels)
+    layers, channels = [], 3
+    for filters, size, stride in _DOWN:
+        layers += [builder.conv_norm(channels, filters, size, stride), torch.nn.ReLU()]
+        channels = filters
+    layers += [builder.residual(channels) for _ in range(_BLOCKS)]
+    for filters in _UP:
+        upsampling = torch.nn.Upsample(scale_factor=2, mode="bilinear")
+        layers += [upsampling, builder.conv_norm(channels, filters, 3), torch.nn.ReLU()]
+        channels = filters
+    return torch.nn.Sequential(*layers, builder.conv(channels, 3, 9, bias=True))
 
-    def filled(parameter: Any) -> None:
-        with torch.no_grad():
-            parameter.copy_(torch.from_numpy(next(kernels)))
 
-    def conv(inputs: int, filters: int, size: int, stride: int = 1, *, bias: bool = False) -> Any:
+class _TorchBuilder:
+    """Creates PyTorch layers and fills them with weights in order."""
+
+    def __init__(self, torch: Any, kernels: Iterator[Any]) -> None:
+        self._torch, self._kernels = torch, kernels
+
+    def conv(self, inputs: int, filters: int, size: int, stride: int = 1, *, bias: bool = False) -> Any:
         options = {"padding": size // 2, "padding_mode": "reflect", "bias": bias}
-        layer = nn.Conv2d(inputs, filters, size, stride, **options)
-        for parameter in layer.parameters():  # Kernel, then bias.
-            filled(parameter)
+        return self._filled(self._torch.nn.Conv2d(inputs, filters, size, stride, **options))
+
+    def conv_norm(self, inputs: int, filters: int, size: int, stride: int = 1) -> Any:
+        conv = self.conv(inputs, filters, size, stride)
+        return self._torch.nn.Sequential(
+            conv, self._filled(self._torch.nn.InstanceNorm2d(filters, _EPSILON, affine=True))
+        )
+
+    def residual(self, filters: int) -> Any:
+        nn = self._torch.nn
+
+        class Residual(nn.Module):  # type: ignore[name-defined]
+            def __init__(self, change: Any) -> None:
+                super().__init__()
+                self.change = change
+
+            def forward(self, tensor: Any) -> Any:
+                return tensor + self.change(tensor)
+
+        first = self.conv_norm(filters, filters, 3)
+        return Residual(nn.Sequential(first, nn.ReLU(), self.conv_norm(filters, filters, 3)))
+
+    def _filled(self, layer: Any) -> Any:
+        with self._torch.no_grad():
+            for parameter in layer.parameters():  # Kernel or scale first, then bias or offset.
+                parameter.copy_(self._torch.from_numpy(next(self._kernels)))
         return layer
 
-    def normed(inputs: int, filters: int, size: int, stride: int = 1) -> Any:
-        layers = conv(inputs, filters, size, stride), nn.InstanceNorm2d(filters, _EPSILON, affine=True)
-        for parameter in layers[1].parameters():
-            filled(parameter)
-        return nn.Sequential(*layers)
 
-    class Residual(nn.Module):  # type: ignore[name-defined]
-        def __init__(self, filters: int) -> None:
-            super().__init__()
-            self.change = nn.Sequential(normed(filters, filters, 3), nn.ReLU(), normed(filters, filters, 3))
-
-        def forward(self, tensor: Any) -> Any:
-            return tensor + self.change(tensor)
-
-    layers, before = [], 3
-    for filters, size, stride in _DOWN:
-        layers += [normed(before, filters, size, stride), nn.ReLU()]
-        before = filters
-    layers += [Residual(before) for _ in range(_BLOCKS)]
-    for filters in _UP:
-        layers += [nn.Upsample(scale_factor=2, mode="bilinear"), normed(before, filters, 3), nn.ReLU()]
-        before = filters
-    return nn.Sequential(*layers, conv(before, 3, 9, bias=True))
-
-
-def _onnx(folder: pathlib.Path, precision: str, threads: int) -> tuple[Painter, int]:
-    """ONNX Runtime on its processor provider, with its own graph optimisation, all of it."""
+def _onnx(folder: pathlib.Path, precision: str, threads: int) -> tuple[Paint, int]:
+    """Builds the network for ONNX Runtime's CPU provider, with all graph optimizations."""
     onnxruntime: Any = importlib.import_module("onnxruntime")
-    del precision  # float32.
+    del precision  # Always float32.
     graph = _Graph(_kernels(folder))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads  # 0: all.
-    options.add_session_config_entry("session.force_spinning_stop", "1")  # It is somebody else's turn.
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # Other entries need the cores.
     model = graph.model().SerializeToString()
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     return lambda photo: session.run(None, {"image": photo[None]})[0][0], graph.parameters
 
 
 class _Graph:
-    """Johnson's network as an ONNX graph: uint8 ``[1, H, W, 3]`` to the same.
+    """Johnson's network as an ONNX graph: uint8 ``[1, H, W, 3]`` to the same shape.
 
     Attributes:
-        parameters: how many there are.
+        parameters: number of weights.
     """
 
-    _OPSET, _FORMAT = 17, 8  # Of 2022: understood by every runtime of today.
+    _OPSET, _FORMAT = 17, 8  # From 2022; current runtimes support both.
 
     def __init__(self, kernels: Iterator[Any]) -> None:
         self._onnx: Any = importlib.import_module("onnx")
@@ -201,7 +213,7 @@ class _Graph:
         self.parameters = 0
 
     def model(self) -> Any:
-        """The checked graph."""
+        """Builds and checks the graph."""
         helper, types = self._onnx.helper, self._onnx.TensorProto
         tensor = self._node("Cast", "image", to=types.FLOAT)
         tensor = self._node("Div", self._node("Sub", tensor, self._constant(_MEAN)), self._constant(_DEVIATION))
@@ -262,7 +274,7 @@ class _Graph:
 
 
 def _kernels(folder: pathlib.Path) -> Iterator[Any]:
-    """Keras' weights in their order; kernels ``[rows, columns, inputs, outputs]`` as outputs, inputs, rows, columns."""
+    """Returns Keras' weights in order, kernels transposed from ``[h, w, in, out]`` to ``[out, in, h, w]``."""
     import numpy as np  # noqa: PLC0415
 
     with np.load(folder / WEIGHTS) as file:
@@ -270,8 +282,8 @@ def _kernels(folder: pathlib.Path) -> Iterator[Any]:
     return iter([np.ascontiguousarray(each.transpose(3, 2, 0, 1)) if each.ndim == 4 else each for each in arrays])
 
 
-Engine = Callable[[pathlib.Path, str, int], tuple[Painter, int]]
-# By name: what builds it, and the modules whose versions matter.
+Engine = Callable[[pathlib.Path, str, int], tuple[Paint, int]]
+# By name: the function that builds it, and the modules whose versions matter.
 ENGINES: dict[str, tuple[Engine, tuple[str, ...]]] = {
     "tensorflow": (_tensorflow, ("tensorflow",)),
     "litert": (_litert, ("ai_edge_litert",)),
@@ -281,7 +293,7 @@ ENGINES: dict[str, tuple[Engine, tuple[str, ...]]] = {
 
 
 if __name__ == "__main__":
-    # By its path, the package's folder is where Python looks first: its modules' names are not the world's.
+    # Run by path, Python looks for modules in this folder first; its modules must not shadow others.
     _HERE = pathlib.Path(__file__).resolve().parent
     sys.path = [entry for entry in sys.path if pathlib.Path(entry).resolve() != _HERE]
     main()

@@ -1,7 +1,8 @@
-"""How good a trained network is: its pictures against the slow path's, by the loss that both minimise."""
+"""Scores a stylized photo against the slow path, by the loss that both minimize."""
 
 import dataclasses
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 
@@ -11,75 +12,75 @@ from tfstyle.optimization import minimizers, problem
 from tfstyle.runtime import tf
 from tfstyle.training import trainer
 
-__all__ = ["Score", "assess", "flat_checkerboard"]
+__all__ = ["Score", "flat_checkerboard", "score"]
 
-Painter = Callable[[np.ndarray], np.ndarray]
+Paint: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One photo's picture in numbers.
+    """The quality of one stylized photo.
 
     Attributes:
-        total: the weighted loss.
-        content: unweighted, relative.
-        style: likewise, the mean over layers.
-        iterations: L-BFGS steps of the slow path, from the photo, that reach the same loss.
-        structure: see `metrics.structure`; likewise the following.
-        checkerboard: decibels.
-        frame: decibels.
-        saturation: share, more than the photo has.
-        blobs: grey levels.
+        total: weighted loss.
+        content: relative content loss, unweighted.
+        style: relative style loss, unweighted, mean over layers.
+        iterations: equivalent L-BFGS iterations: how many the slow path needs, from the photo, to reach the same loss.
+        structural_similarity: SSIM of picture and photo.
+        checkerboard: decibels, see `metrics.checkerboard`.
+        border_artifact: decibels, see `metrics.border_artifact`.
+        clipping: share of clipped values, minus the photo's, see `metrics.clipping`.
+        blob_artifact: gray levels, see `metrics.blob_artifact`.
     """
 
     total: float
     content: float
     style: float
     iterations: float
-    structure: float
+    structural_similarity: float
     checkerboard: float
-    frame: float
-    saturation: float
-    blobs: float
+    border_artifact: float
+    clipping: float
+    blob_artifact: float
 
 
-def assess(paint: Painter, photo: np.ndarray, target: trainer.Target, most: int = 100) -> Score:
+def score(paint: Paint, photo: np.ndarray, target: trainer.Target, most: int = 100) -> Score:
     """Scores a network on a photo.
 
     Args:
-        paint: uint8 ``[H, W, 3]`` to the same.
+        paint: the network, uint8 ``[H, W, 3]`` to the same shape.
         photo: uint8 ``[H, W, 3]``.
-        target: the loss that scores, from `training.target_for`.
-        most: iterations of the slow path to compare to.
+        target: the loss, from `training.target_for`.
+        most: largest number of slow-path iterations to compare with.
 
     Returns:
         The score.
     """
-    painted, original = (each.astype(np.float32) for each in (paint(photo), photo))
+    stylized, original = (each.astype(np.float32) for each in (paint(photo), photo))
     evaluate_loss, loss = _objective(tf.constant(original[None]), target)
-    terms = {name: float(value) for name, value in loss.terms(tf.constant(painted[None])).items()}
+    terms = {name: float(value) for name, value in loss.terms(tf.constant(stylized[None])).items()}
     total = float(loss.total(terms))
     return Score(
         total=total,
         content=_mean(terms, "content"),
         style=_mean(terms, "style"),
         iterations=metrics.equivalent_iterations(_curve(evaluate_loss, original, total, most), total),
-        structure=metrics.structure(painted, original),
-        checkerboard=metrics.checkerboard(painted),
-        frame=metrics.frame(painted, original),
-        saturation=metrics.saturation(painted) - metrics.saturation(original),
-        blobs=metrics.blobs(painted, original),
+        structural_similarity=metrics.structural_similarity(stylized, original),
+        checkerboard=metrics.checkerboard(stylized),
+        border_artifact=metrics.border_artifact(stylized, original),
+        clipping=metrics.clipping(stylized) - metrics.clipping(original),
+        blob_artifact=metrics.blob_artifact(stylized, original),
     )
 
 
-def flat_checkerboard(paint: Painter) -> float:
-    """The grid that a network leaves where there is nothing to paint.
+def flat_checkerboard(paint: Paint) -> float:
+    """Measures the grid that a network leaves on a flat gray picture of 256x256 pixels.
 
     Args:
-        paint: uint8 ``[H, W, 3]`` to the same.
+        paint: the network, uint8 ``[H, W, 3]`` to the same shape.
 
     Returns:
-        Decibels, see `metrics.checkerboard`, of a grey picture of 256 x 256.
+        Decibels, see `metrics.checkerboard`.
     """
     return metrics.checkerboard(paint(np.full((256, 256, 3), 128, np.uint8)).astype(np.float32))
 
@@ -91,7 +92,7 @@ def _objective(photo: tf.Tensor, target: trainer.Target) -> tuple[minimizers.Obj
 
 
 def _curve(objective: minimizers.Objective, photo: np.ndarray, reached: float, most: int) -> list[float]:
-    """Losses of the slow path after 0, 1, 2 ... steps, until it is as good as the network."""
+    """Returns the slow path's losses after 0, 1, 2 ... iterations, until it is as good as the network."""
     minimizer = minimizers.LBFGS(objective, tf.constant(photo[None]))
     losses = [minimizer.loss]
     while losses[-1] > reached and len(losses) <= most:
@@ -100,6 +101,6 @@ def _curve(objective: minimizers.Objective, photo: np.ndarray, reached: float, m
 
 
 def _mean(terms: dict[str, float], kind: str) -> float:
-    """Over layers; 0 if that kind does not count, as content at strength 1."""
+    """Returns the mean over layers; 0 if the loss has no terms of that kind, such as content at strength 1."""
     values = [value for name, value in terms.items() if name.startswith(kind)]
     return float(np.mean(values)) if values else 0.0
