@@ -20,7 +20,7 @@ def style(exported, tmp_path_factory):
     shutil.copytree(exported[1], folder)
     settings = config.TrainingSettings(network=exported[0].name, style_size=256)
     (folder / "card.json").write_text(json.dumps({"settings": settings.stored}))
-    (folder / stylebook.STATISTICS).write_bytes(stylebook.load_all()["scream"].packed())
+    stylebook.StyleFolder(folder).statistics.write_bytes(stylebook.load_all()["scream"].packed())
     return folder
 
 
@@ -94,10 +94,10 @@ def test_the_style_decides_which_network_scores(style, photos, tmp_path, monkeyp
     other = tmp_path / "style"
     shutil.copytree(style, other)
     about = {"title": "The Scream", "artist": "", "year": ""}
-    (other / stylebook.STATISTICS).write_bytes(stylebook.pack(arrays, about))
+    stylebook.StyleFolder(other).statistics.write_bytes(stylebook.pack(arrays, about))
 
     def asked(_settings, style, network, precision):
-        raise errors.InputError(f"by {network} of {style.networks}, {precision}")
+        raise errors.InputError(f"by {network} of {style.backbones}, {precision}")
 
     monkeypatch.setattr(training, "target_for", asked)
     with pytest.raises(errors.InputError) as caught:

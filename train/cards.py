@@ -1,79 +1,112 @@
-"""Model cards: what a shipped style was made of, and how good it is, for people to read."""
+"""Model cards of the shipped styles: how each was trained and how good it is."""
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from tfstyle import config, stylebook
 from train import recipes
 
 __all__ = ["card"]
 
+Figures: TypeAlias = Mapping[str, Any]
+
+_TEMPLATE = """# {title} ({artist}, {year})
+
+![A photo of a cat in this style]({preview})
+
+A `{network}` network that paints any photo in the style of this painting. The painting is in the public domain. The
+network and the painting's statistics are licensed under Apache-2.0. The network was trained with VGG-19 by K. Simonyan
+and A. Zisserman (CC BY 4.0) as its loss network.
+
+## Training
+
+| | |
+| --- | --- |
+| data | {photos} photos (`{data}`), {batch} per step in the last stage |
+| starting point | {beginning} |
+| stages | {stages} |
+| loss | relative form, strength {strength}, painting at {style_size} pixels (last stage) |
+| command | `python -m train.styles {name} --data PHOTOS --photos OTHER_PHOTOS` |
+
+## Quality
+
+Scored with {features} on {count} photos that were not used in training; medians.
+
+| figure | {sizes} |
+| --- |{dashes}
+{quality}
+
+The checkerboard on a flat gray picture is {flat:.1f} dB.
+
+## Speed
+
+| picture | seconds with the SavedModel | peak memory of the process, MB |
+| --- | --- | --- |
+{speed}
+"""
+
 
 def card(folder: stylebook.StyleFolder) -> str:
-    """The model card of a trained and scored style, Markdown.
+    """Writes the model card of a trained and evaluated style.
 
     Args:
         folder: of the style, with card, evaluation and statistics.
 
     Returns:
-        The text.
+        The card in Markdown.
+
+    Raises:
+        InputError: the card or the statistics are damaged.
     """
     made, scored = folder.read_card(), json.loads(folder.evaluation.read_text())
     painting = stylebook.StoredStyle.open(folder.statistics, folder.name)
-    chosen, sizes = made["settings"], scored["sizes"]
-    beginning = _beginning_of(recipes.STYLES[folder.name])
-    stages = [*made.get("stages", []), made]
-    first = next(iter(sizes.values()))
-    rows = "\n".join(f"| {title} | {' | '.join(map(show, sizes.values()))} |" for title, show in _FIGURES)
-    speeds = "\n".join(
+    about = {"title": painting.title, "artist": painting.artist, "year": painting.year, "name": folder.name}
+    return _TEMPLATE.format(**about, preview=folder.preview.name, **_training(folder.name, made), **_quality(scored))
+
+
+def _training(name: str, made: Figures) -> dict[str, Any]:
+    settings, (data, photos) = made["settings"], made["data"]
+    stages = "; then ".join(_stage(each) for each in (*made.get("stages", []), made))
+    chosen = {key: settings[key] for key in ("network", "batch", "strength", "style_size")}
+    beginning = _beginning(recipes.STYLES[name])
+    return {**chosen, "photos": photos, "data": data, "beginning": beginning, "stages": stages}
+
+
+def _quality(scored: Figures) -> dict[str, Any]:
+    sizes = scored["sizes"]
+    rows = (f"| {title} | {' | '.join(map(show, sizes.values()))} |" for title, show in _FIGURES)
+    speed = (
         f"| {size} | {each['median']:.3f} (95 %: {each['p95']:.3f}) | {each['memory'] / 2**20:.0f} |"
         for size, each in scored["speed"].items()
     )
-    return f"""# {painting.title} ({painting.artist}, {painting.year})
-
-![A cat in this style]({folder.preview.name})
-
-A `{chosen["network"]}` network that paints any photo in this style. The painting is in the public domain; \
-the network and its statistics are offered under Apache-2.0, with thanks to K. Simonyan and A. Zisserman, \
-through whose VGG-19 (CC BY 4.0) the loss looks.
-
-| | |
-| --- | --- |
-| trained on | {made["data"][1]} photos ({made["data"][0]}), {chosen["batch"]} per step |
-| begins with | {beginning} |
-| steps | {"; then ".join(map(_stage, stages))} |
-| loss | relative form, strength {chosen["strength"]}, painting at {chosen["style_size"]} pixels |
-| make it again | `python -m train.styles {folder.name} --data PHOTOS --photos OTHER_PHOTOS` |
-
-Scored by {scored["features"]} on {len(first["photos"])} photos that it has not seen, medians:
-
-| figure | {" | ".join(f"{size} pixels" for size in sizes)} |
-| --- |{" --- |" * len(sizes)}
-{rows}
-
-On a flat grey picture the grid is {scored["flat checkerboard"]:.1f} dB.
-
-| picture | seconds, SavedModel | MB in use at most, TensorFlow and all |
-| --- | --- | --- |
-{speeds}
-"""
+    return {
+        "features": scored["features"],
+        "count": len(next(iter(sizes.values()))["photos"]),
+        "sizes": " | ".join(f"{size} pixels" for size in sizes),
+        "dashes": " --- |" * len(sizes),
+        "quality": "\n".join(rows),
+        "flat": scored["flat_checkerboard"],
+        "speed": "\n".join(speed),
+    }
 
 
-def _beginning_of(recipe: recipes.Recipe) -> str:
+def _beginning(recipe: recipes.Recipe) -> str:
     if recipe.beginning in recipes.STYLES:
         return f"the network of [{recipe.beginning}](../{recipe.beginning})"
-    return f"{recipes.COMMON}, as {recipe.place}" if recipe.place else recipe.beginning or "random weights"
+    if recipe.place:
+        return f"{recipes.COMMON}, in the style {recipe.place}"
+    return recipe.beginning or "random weights"
 
 
-def _stage(made: Mapping[str, Any]) -> str:
-    chosen = made["settings"]
-    last = made.get("last network", "vgg19")  # Cards without it are of trainings with both networks at hand.
-    finish = f", the last {chosen['finish']:.0%} through {last}" if last != chosen["features"] else ""
-    cores = "one processor core" if chosen["threads"] == 1 else "two processor cores"
-    batch = f"{chosen['batch']} x " if chosen["batch"] != config.TrainingSettings.batch else ""
+def _stage(made: Figures) -> str:
+    settings = made["settings"]
+    final = made.get("last network", "vgg19")  # Cards without it: both loss networks were available.
+    finish = f", the last {settings['finish']:.0%} with {final}" if final != settings["features"] else ""
+    cores = "one CPU core" if settings["threads"] == 1 else "two CPU cores"
+    batch = f"{settings['batch']} x " if settings["batch"] != config.TrainingSettings.batch else ""
     return (
-        f"{chosen['steps']} of {batch}{chosen['crop']}-pixel crops through {chosen['features']}{finish} "
+        f"{settings['steps']} steps of {batch}{settings['crop']}-pixel crops with {settings['features']}{finish} "
         f"({_time(made['seconds'])} on {made.get('accelerator', cores)})"
     )
 
@@ -82,23 +115,23 @@ def _time(seconds: float) -> str:
     return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
 
 
-def _iterations(scored: Mapping[str, Any]) -> str:
+def _iterations(scored: Figures) -> str:
     least, *_, most = scored["iterations"]
     return f"{scored['median']['iterations']:.1f} ({least:.1f} to {most:.1f})"
 
 
-def _medians(*names: str, digits: int) -> Callable[[Mapping[str, Any]], str]:
+def _medians(*names: str, digits: int) -> Callable[[Figures], str]:
     return lambda scored: ", ".join(f"{scored['median'][name]:.{digits}f}" for name in names)
 
 
-_FIGURES: tuple[tuple[str, Callable[[Mapping[str, Any]], str]], ...] = (
-    ("worth so many L-BFGS iterations of the slow path", _iterations),
+_FIGURES: tuple[tuple[str, Callable[[Figures], str]], ...] = (
+    ("equivalent L-BFGS iterations of the slow path (range)", _iterations),
     (
         "relative content loss, relative style loss (mean of five layers), weighted total",
         _medians("content", "style", "total", digits=3),
     ),
-    ("structure kept (SSIM)", _medians("structure", digits=2)),
-    ("grid, frame (dB above their surroundings)", _medians("checkerboard", "frame", digits=1)),
-    ("saturation (share more than in the photo)", _medians("saturation", digits=3)),
-    ("largest blob (grey levels)", _medians("blobs", digits=0)),
+    ("structural similarity to the photo (SSIM)", _medians("structural_similarity", digits=2)),
+    ("checkerboard, border artifact (dB)", _medians("checkerboard", "border_artifact", digits=1)),
+    ("clipped values (share beyond the photo's)", _medians("clipping", digits=3)),
+    ("strongest isolated spot (gray levels)", _medians("blob_artifact", digits=0)),
 )

@@ -1,26 +1,25 @@
-"""How the shipped styles are made: what each begins with, and its stages.
+"""Training recipes of the shipped styles: each style's starting point and stages.
 
-Most begin as `train.beginning` has them, which has learned all paintings at once; what is left is a stretch for one
-alone, through VGG-19.
+Most styles start from the network of `train.beginning`, which has learned all paintings jointly, and continue with one
+painting and VGG-19 as the loss network.
 """
 
 import dataclasses
 
 __all__ = ["COMMON", "PAINTINGS", "STYLES", "Recipe"]
 
-COMMON = "a network that had learned eight paintings at once"
+COMMON = "a network trained on eight paintings jointly"
 
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a network is trained.
+    """The training of one style.
 
     Attributes:
-        stages: options of ``tfstyle train``; what is left out keeps its default. Each stage begins with the
-            network of the one before.
-        painting: a stored style; its own name if empty.
-        beginning: `COMMON`, another shipped style, or empty for random weights.
-        place: the style as which the common network begins; its own name if empty.
+        stages: options of ``tfstyle train``, besides the defaults. Each stage starts from the previous one's network.
+        painting: a stored style; empty for the style's own name.
+        beginning: the starting point: `COMMON`, another shipped style, or empty for random weights.
+        place: which of the jointly trained styles to start from; empty for the style's own name.
     """
 
     stages: tuple[str, ...]
@@ -39,20 +38,21 @@ PAINTINGS = (
     "wheat_field",
     "woman_with_a_hat",
 )
-"""What the common network has learned, in this order."""
+"""The paintings of the joint training, in this order."""
 
 _FIRST = "--steps 400 --learning-rate 2e-3 --features vgg19"
 
 
 def _more(steps: int, rate: str = "4e-3", options: str = "", strength: float = 0.4) -> str:
-    chosen = f"--strength {strength} --steps {steps} --crop 192 --learning-rate {rate} --features vgg19"
-    return f"{chosen} {options}".rstrip()
+    """Returns a stage of small crops on CPU cores."""
+    words = f"--strength {strength} --steps {steps} --crop 192 --learning-rate {rate} --features vgg19"
+    return f"{words} {options}".rstrip()
 
 
 def _quick(steps: int, rate: str, seed: int, strength: float) -> str:
-    """Of thousands of steps, for a GPU: as many pixels a step as keep one busy."""
-    chosen = f"--strength {strength} --steps {steps} --crop 224 --batch 12 --learning-rate {rate}"
-    return f"{chosen} --features vgg19 --precision bfloat16 --seed {seed}"
+    """Returns a stage of thousands of steps for a GPU, with enough pixels per step to keep it busy."""
+    words = f"--strength {strength} --steps {steps} --crop 224 --batch 12 --learning-rate {rate}"
+    return f"{words} --features vgg19 --precision bfloat16 --seed {seed}"
 
 
 _JOHNSON = "--network johnson --crop 192"

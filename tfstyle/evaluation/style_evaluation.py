@@ -1,7 +1,6 @@
 """Evaluates a trained style on photos: quality by the slow path's loss, artifacts, speed and memory."""
 
 import dataclasses
-import json
 import os
 import pathlib
 import statistics
@@ -148,7 +147,7 @@ def evaluation_steps(
     Raises:
         InputError: the style or a photo is unusable.
     """
-    folder = stylizer.find(str(style))
+    folder = stylebook.find(style)
     pictures = {size: _photos(pathlib.Path(photos), settings.count, size) for size in settings.sizes}
     features, target = _loss(folder, settings.features)
     paint = stylizer.Stylizer(folder, engine=settings.runtime)
@@ -176,10 +175,10 @@ def _flat(pictures: Mapping[int, Mapping[str, np.ndarray]]) -> Iterator[tuple[in
             yield size, name, picture
 
 
-def _loss(folder: pathlib.Path, features: str | None) -> tuple[str, training.trainer.Target]:
+def _loss(folder: stylebook.StyleFolder, features: str | None) -> tuple[str, training.trainer.Target]:
     """Returns the loss network that scores and the loss that the style was trained with, in float32."""
-    settings, style = _training_settings(folder), stylebook.load(str(folder))
-    features = features or ("vgg19" if "vgg19" in style.networks else "compact")
+    settings, style = folder.settings(), stylebook.load(folder)
+    features = features or ("vgg19" if "vgg19" in style.backbones else "compact")
     return features, training.target_for(settings, style, features, "float32")
 
 
@@ -196,10 +195,3 @@ def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray
                 f"{metrics.SMALLEST}: use a larger --size, or leave the photo out"
             )
     return {str(path.relative_to(folder)): photo for path, photo in photos.items()}
-
-
-def _training_settings(folder: pathlib.Path) -> config.TrainingSettings:
-    try:
-        return config.TrainingSettings(**json.loads((folder / "card.json").read_text())["settings"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise errors.InputError(f"{folder}: its card.json is missing or damaged: train the style again") from error
