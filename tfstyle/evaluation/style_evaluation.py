@@ -186,7 +186,7 @@ def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray
     """Loads photos, uint8, by their path inside the folder; refuses those too small to score."""
     paths = images.find_photos(folder).paths[:count]
     if not paths:
-        raise errors.InputError(f"{folder}: no photos there: give a folder of JPEG, PNG, WebP or TIFF files")
+        raise errors.InputError(f"{folder}: no photos there: give a folder with {images.KINDS} files")
     photos = {path: np.rint(images.load_image(path, size=size).rgb).astype(np.uint8) for path in paths}
     for path, photo in photos.items():
         if min(photo.shape[:2]) < metrics.SMALLEST:

@@ -97,7 +97,7 @@ def open_photos(source: str, exclude: pathlib.Path | None = None) -> Photos:
     """
     photos = _Folder(pathlib.Path(source), exclude) if files.is_folder(source) else _Dataset(_prepared(source))
     if not len(photos):
-        raise errors.InputError(f"{source}: no photos there: give a folder of JPEG, PNG, WebP or TIFF files")
+        raise errors.InputError(f"{source}: no photos there: give a folder with {images.KINDS} files")
     return photos
 
 
