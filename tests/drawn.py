@@ -12,7 +12,7 @@ RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 25
 
 
 def photo(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """A smooth, colourful picture `[height, width, 3]`, uint8."""
+    """A smooth, colorful picture `[height, width, 3]`, uint8."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3), dtype=np.uint8))
     return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
@@ -139,12 +139,12 @@ def rgb_profile(to_xyz: np.ndarray, gamma: float) -> bytes:
     return _icc(b"RGB ", b"XYZ ", b"mntr", tags)
 
 
-def grey_profile(gamma: float) -> bytes:
+def gray_profile(gamma: float) -> bytes:
     return _icc(b"GRAY", b"XYZ ", b"mntr", {b"wtpt": _xyz((0.9642, 1.0, 0.8249)), b"kTRC": _gamma(gamma)})
 
 
 def cmyk_profile() -> bytes:
-    """A press whose colours print nothing and whose black takes L* from 100 to 0 (lut8Type, 2 grid points a side)."""
+    """A press whose colors print nothing and whose black takes L* from 100 to 0 (lut8Type, 2 grid points a side)."""
     ramp, neutral = bytes(range(256)), bytes([128, 128])
     lut = b"mft1\0\0\0\0" + bytes([4, 3, 2, 0]) + _s15(1, 0, 0, 0, 1, 0, 0, 0, 1)
     lut += ramp * 4 + (b"\xff" + neutral + b"\x00" + neutral) * 8 + ramp * 3  # black varies fastest

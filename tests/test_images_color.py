@@ -1,4 +1,4 @@
-"""Keeping the photo's colours, against the paper's formulas written out independently."""
+"""Keeping the photo's colors, against the paper's formulas written out independently."""
 
 import drawn
 import numpy as np
@@ -15,7 +15,7 @@ def to_yiq(image: np.ndarray) -> np.ndarray:
 
 
 def muted(image: np.ndarray) -> np.ndarray:
-    """The same picture with colours near grey, so that nothing leaves 0..255."""
+    """The same picture with colors near gray, so that nothing leaves 0..255."""
     return (image.astype(np.float32) - 127.5) * 0.25 + 127.5
 
 
@@ -41,15 +41,15 @@ def test_luminance_of_the_result_chroma_of_the_photo() -> None:
     np.testing.assert_allclose(to_yiq(kept), expected, atol=0.01)
 
 
-def test_a_photo_keeps_itself_and_a_grey_photo_gives_the_luminance() -> None:
+def test_a_photo_keeps_itself_and_a_gray_photo_gives_the_luminance() -> None:
     photo = drawn.photo(9, 9).astype(np.float32)
     np.testing.assert_allclose(color.keep_luminance(photo, photo), photo, atol=0.01)
-    grey = np.full((9, 9, 3), 90, np.float32)
+    gray = np.full((9, 9, 3), 90, np.float32)
     expected = np.repeat(to_yiq(photo)[..., :1], 3, axis=2)
-    np.testing.assert_allclose(color.keep_luminance(photo, grey), expected, atol=0.01)
+    np.testing.assert_allclose(color.keep_luminance(photo, gray), expected, atol=0.01)
 
 
-def test_saturated_colours_keep_luminance_and_hue_instead_of_being_clipped() -> None:
+def test_saturated_colors_keep_luminance_and_hue_instead_of_being_clipped() -> None:
     result, photo = drawn.photo(40, 60, 3), np.zeros((40, 60, 3), np.uint8)
     photo[:, :20], photo[:, 20:40], photo[:, 40:] = drawn.RED, drawn.BLUE, (255, 255, 0)
     kept = color.keep_luminance(result, photo)
@@ -66,7 +66,7 @@ def test_saturated_colours_keep_luminance_and_hue_instead_of_being_clipped() -> 
 
 
 @pytest.mark.parametrize("value", [0, 255])
-def test_black_and_white_have_no_colour(value: int) -> None:
+def test_black_and_white_have_no_color(value: int) -> None:
     result = np.full((4, 4, 3), value, np.uint8)
     np.testing.assert_allclose(color.keep_luminance(result, drawn.photo(4, 4)), value, atol=0.01)
 
@@ -76,7 +76,7 @@ def test_results_out_of_range_are_clipped_first() -> None:
     np.testing.assert_allclose(kept, 255 * 0.299, atol=0.01)
 
 
-def test_matched_colours_follow_the_paper() -> None:
+def test_matched_colors_follow_the_paper() -> None:
     style, photo = muted(drawn.photo(30, 40, 4)), muted(drawn.photo(25, 20, 5))
     (style_mean, style_covariance), (photo_mean, photo_covariance) = moments(style), moments(photo)
     ridge = 4 * np.eye(3)
@@ -88,7 +88,7 @@ def test_matched_colours_follow_the_paper() -> None:
     np.testing.assert_allclose(matched, np.clip(expected, 0, 255), atol=0.02)
 
 
-def test_matched_colours_have_the_photos_mean_and_covariance() -> None:
+def test_matched_colors_have_the_photos_mean_and_covariance() -> None:
     style, photo = muted(drawn.photo(60, 60, 6)), muted(drawn.photo(50, 70, 7))
     mean, covariance = moments(color.match_colors(style, photo))
     np.testing.assert_allclose(mean, moments(photo)[0], atol=0.05)
@@ -112,25 +112,25 @@ def test_a_flat_painting_takes_the_photos_mean() -> None:
     np.testing.assert_allclose(matched, np.broadcast_to(photo.mean(axis=(0, 1)), (8, 8, 3)), atol=0.01)
 
 
-def test_a_grey_painting_with_noise_does_not_explode() -> None:
+def test_a_gray_painting_with_noise_does_not_explode() -> None:
     rng = np.random.default_rng(0)
-    grey = np.repeat(drawn.photo(40, 40)[..., :1], 3, axis=2) + rng.normal(0, 0.3, (40, 40, 3))
+    gray = np.repeat(drawn.photo(40, 40)[..., :1], 3, axis=2) + rng.normal(0, 0.3, (40, 40, 3))
     photo = drawn.photo(40, 40, 1).astype(np.float32)
-    matched = color.match_colors(grey, photo)
+    matched = color.match_colors(gray, photo)
     assert np.isfinite(matched).all()
-    neighbours = np.abs(np.diff(matched, axis=1)).mean()
-    assert neighbours < 3 * np.abs(np.diff(photo, axis=1)).mean()  # the noise times 0.3 / 2 of the range, not times 100
+    neighbors = np.abs(np.diff(matched, axis=1)).mean()
+    assert neighbors < 3 * np.abs(np.diff(photo, axis=1)).mean()  # the noise times 0.3 / 2 of the range, not times 100
 
 
-def test_a_flat_or_grey_photo_takes_the_colours_away() -> None:
+def test_a_flat_or_gray_photo_takes_the_colors_away() -> None:
     flat = color.match_colors(drawn.photo(30, 30), np.full((5, 5, 3), (10, 120, 200), np.uint8))
     np.testing.assert_allclose(flat, np.broadcast_to((10, 120, 200), flat.shape), atol=8)  # a few times the 2 levels
-    grey = color.match_colors(drawn.photo(30, 30), np.repeat(drawn.photo(30, 30, 1)[..., :1], 3, axis=2))
-    assert np.ptp(grey, axis=2).max() < 16
-    assert grey.std() > 20
+    gray = color.match_colors(drawn.photo(30, 30), np.repeat(drawn.photo(30, 30, 1)[..., :1], 3, axis=2))
+    assert np.ptp(gray, axis=2).max() < 16
+    assert gray.std() > 20
 
 
-def test_extreme_colours_are_clipped() -> None:
+def test_extreme_colors_are_clipped() -> None:
     style = np.zeros((10, 10, 3), np.uint8)
     style[0, 0] = 255
     photo = np.where(np.indices((10, 10)).sum(axis=0)[..., np.newaxis] % 2, 255, 0) * np.ones(3)
@@ -170,7 +170,7 @@ def test_a_mixed_picture_is_the_weighted_mean(strength: float, keep_colors: bool
 
 
 def test_only_pictures_of_one_size_are_mixed() -> None:
-    with pytest.raises(ValueError, match="of one size"):
+    with pytest.raises(ValueError, match="the same size"):
         color.mix(np.zeros((2, 3, 3)), np.zeros((3, 3, 3)), 0.5)
 
 

@@ -109,7 +109,7 @@ def test_the_file_is_closed_even_after_a_failure(tmp_path: pathlib.Path) -> None
         image.fp.read()
 
 
-def test_deep_grey_is_float_and_finer_than_8_bits(tmp_path: pathlib.Path) -> None:
+def test_deep_gray_is_float_and_finer_than_8_bits(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "deep.png"
     path.write_bytes(drawn.png(np.arange(65536).reshape(256, 256), 16, 0))
     rgb, alpha = read(path)

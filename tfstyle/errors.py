@@ -1,15 +1,15 @@
-"""The exceptions that users are meant to see."""
+"""Exceptions with messages for users."""
 
 __all__ = ["InputError", "ShortageError"]
 
 
 class InputError(ValueError):
-    """What the user gave cannot be used.
+    """The input cannot be used.
 
-    The message is one line: what was got, what is accepted, what to do. The command line prints it and exits with
-    code 2, without a traceback.
+    The message is one line: what was wrong, what is accepted, what to do. The command line prints it without a
+    traceback and exits with code 2.
     """
 
 
 class ShortageError(InputError):
-    """It could be used on a machine with more free memory or disk; for a service, no fault of its client's."""
+    """The input needs more free memory or disk space than this machine has; a service's clients are not to blame."""

@@ -1,4 +1,4 @@
-"""Files as such, whatever they hold: written whole or not at all, checked before the work, hashed."""
+"""Files of any content: atomic writes, checks before long work, hashes."""
 
 import errno
 import hashlib
@@ -12,15 +12,15 @@ __all__ = ["atomic_write", "check_folder", "digest", "is_folder"]
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file so that a crash leaves either the old file or the whole new one.
+    """Writes a file so that a crash leaves either the old file or the complete new one.
 
-    The bytes go to a new file in the same folder (with the permissions that the umask gives), to the disk, and then
-    over the old name; a symbolic link stays one and its target is replaced.
+    The data is written and synced to a temporary file in the same folder, which then replaces the old file. Its
+    permissions follow the umask. Of a symbolic link the target is replaced.
 
     Raises:
         errors.ShortageError: The disk is full.
-        errors.InputError: The folder does not exist, the name is taken by something that is no file, or the system
-            refuses (permissions).
+        errors.InputError: The folder does not exist, the path is not a regular file, or the system refuses the write
+            (permissions).
     """
     try:
         _replace(_target(path), data)
@@ -33,19 +33,18 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
-    """Checks, before any work is done, that `atomic_write` could write here.
+    """Checks that `atomic_write` can write this file, so that long work does not fail at its end.
 
     Raises:
-        errors.InputError: The folder does not exist or cannot be written into, or the name is taken by something that
-            is no file.
+        errors.InputError: The folder does not exist or cannot be written to, or the path is not a regular file.
     """
     folder = _target(path).parent
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise errors.InputError(f"{path}: nothing can be written into {folder}: choose another folder for the result")
+        raise errors.InputError(f"{path}: nothing can be written into {folder}: choose another folder")
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Returns whether a folder is there; False, too, for what no file can be called, such as a name too long."""
+    """Returns whether a path is an existing folder; False for names that the system refuses, too."""
     try:
         return pathlib.Path(path).is_dir()
     except (OSError, ValueError):
@@ -70,7 +69,7 @@ def _target(path: str | os.PathLike[str]) -> pathlib.Path:
     if not target.parent.is_dir():
         raise errors.InputError(f"{path}: there is no folder {target.parent}: make it first")
     if target.exists() and not target.is_file():
-        raise errors.InputError(f"{path}: is not a file: choose another name for the result")
+        raise errors.InputError(f"{path}: is not a file: choose another name")
     return target
 
 
@@ -83,7 +82,7 @@ def _replace(target: pathlib.Path, data: bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(target)
     finally:
-        temporary.unlink(missing_ok=True)  # after the replacement there is none
+        temporary.unlink(missing_ok=True)  # gone already if it has replaced the target
 
 
 def _cause(error: Exception) -> str:

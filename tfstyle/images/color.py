@@ -1,7 +1,7 @@
-"""Keep the photo's colours (Gatys, Bethge, Hertzmann and Shechtman 2016, arXiv:1606.05897).
+"""Keeps the photo's colors (Gatys, Bethge, Hertzmann and Shechtman 2016, arXiv:1606.05897).
 
-Arrays are `[H, W, 3]` in sRGB, 0..255. Either `match_colors` recolours the painting before its style is taken, or
-`keep_luminance` puts the photo's colours back under the finished strokes.
+Arrays are `[H, W, 3]` in sRGB, 0..255. `match_colors` recolors the painting before its style is extracted;
+`keep_luminance` puts the photo's colors back under the finished strokes.
 """
 
 import numpy as np
@@ -13,15 +13,14 @@ _VARIANCE = 4.0  # 2 levels of 255, squared: rounding and JPEG noise stay below;
 
 
 def keep_luminance(result: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    """Combines the luminance of a stylised picture with the colours of the photo (section "luminance-only transfer").
+    """Combines the luminance of a stylized picture with the colors of the photo (section "luminance-only transfer").
 
-    The colour space is YIQ, as in the paper: there luminance is a weighted sum of R, G and B, and a change of it with
-    I and Q fixed adds one number to all three. Where that leaves 0..255, this departs from the paper: the colour is
-    moved towards the grey of its luminance until it fits, because clipping would change hue and luminance, and with
-    that erase strokes in saturated areas.
+    The color space is YIQ, as in the paper: a change of luminance with I and Q fixed adds the same number to R, G and
+    B. Where the sum leaves 0..255, this function departs from the paper: it moves the color towards the gray of its
+    luminance until it fits. Clipping would change hue and luminance, and erase strokes in saturated areas.
 
     Args:
-        result: Stylised picture `[H, W, 3]`, 0..255.
+        result: Stylized picture `[H, W, 3]`, 0..255.
         photo: Photo `[H, W, 3]`, 0..255, of the same size.
 
     Returns:
@@ -32,20 +31,20 @@ def keep_luminance(result: np.ndarray, photo: np.ndarray) -> np.ndarray:
     """
     _check_rgb(result, photo)
     if result.shape != photo.shape:
-        raise ValueError(f"result and photo must be of one size, got {result.shape} and {photo.shape}")
+        raise ValueError(f"result and photo must have the same size, got {result.shape} and {photo.shape}")
     luminance = _luminance(np.clip(result, 0, 255))
     chroma = photo.astype(np.float32) - _luminance(photo)
     return np.clip(luminance + chroma * _saturation(luminance, chroma), 0, 255)
 
 
 def mix(painted: np.ndarray, photo: np.ndarray, strength: float, *, keep_colors: bool = False) -> np.ndarray:
-    """What is shown of a network's picture.
+    """Mixes a stylized picture with its photo.
 
     Args:
-        painted: Stylised picture `[H, W, 3]`, 0..255.
+        painted: Stylized picture `[H, W, 3]`, 0..255.
         photo: Photo `[H, W, 3]`, 0..255, of the same size.
-        strength: 0 for the photo itself, 1 for all of the painted picture; in between, the weighted mean.
-        keep_colors: Whether the painted picture takes the photo's colours first, see `keep_luminance`.
+        strength: Weight of the stylized picture: 0 gives the photo, 1 the stylized picture.
+        keep_colors: Give the stylized picture the photo's colors first, see `keep_luminance`.
 
     Returns:
         `[H, W, 3]`, float32, 0..255.
@@ -55,7 +54,7 @@ def mix(painted: np.ndarray, photo: np.ndarray, strength: float, *, keep_colors:
     """
     _check_rgb(painted, photo)
     if painted.shape != photo.shape:
-        raise ValueError(f"picture and photo must be of one size, got {painted.shape} and {photo.shape}")
+        raise ValueError(f"picture and photo must have the same size, got {painted.shape} and {photo.shape}")
     painted = keep_luminance(painted, photo) if keep_colors else painted.astype(np.float32)
     if strength == 1:
         return painted
@@ -64,18 +63,18 @@ def mix(painted: np.ndarray, photo: np.ndarray, strength: float, *, keep_colors:
 
 
 def match_colors(style: np.ndarray, photo: np.ndarray) -> np.ndarray:
-    """Gives a painting the mean and covariance of the photo's colours (section "color histogram matching").
+    """Gives a painting the mean and covariance of the photo's colors (section "color histogram matching").
 
     x -> A (x - mean_s) + mean_c with A = Sigma_c^(1/2) Sigma_s^(-1/2), the paper's symmetric form (Image Analogies):
     unlike Cholesky's it does not depend on the order of the channels. A variance of 2 levels squared is added to both
-    covariances, so that the noise of a flat or grey painting is not blown up to the photo's full range.
+    covariances, so that the noise of a flat or gray painting is not blown up to the photo's full range.
 
     Args:
         style: Painting `[H, W, 3]`, 0..255.
         photo: Photo `[H, W, 3]`, 0..255, of any size.
 
     Returns:
-        The recoloured painting, `[H, W, 3]` as `style`, float32, clipped to 0..255.
+        The recolored painting, `[H, W, 3]` as `style`, float32, clipped to 0..255.
 
     Raises:
         ValueError: A shape is not `[H, W, 3]`.

@@ -51,10 +51,10 @@ def find_photos(folder: str | os.PathLike[str], *, exclude: str | os.PathLike[st
 
     Args:
         folder: Where to look.
-        exclude: A folder below it to leave out, such as that of earlier results.
+        exclude: A folder below it to leave out, such as that of earlier results; it is not listed as skipped.
 
     Returns:
-        Files with a suffix of `decoding.SUFFIXES`, and what else was there. Both may be empty.
+        The photos (by the suffixes in `decoding.SUFFIXES`), and everything else with the reason why it was left out.
 
     Raises:
         errors.InputError: There is no such folder.
