@@ -1,4 +1,4 @@
-"""``python -m tfstyle`` is ``tfstyle``."""
+"""Makes ``python -m tfstyle`` the same as ``tfstyle``."""
 
 from tfstyle.cli import main
 

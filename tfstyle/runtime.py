@@ -1,16 +1,23 @@
-"""The one door to Keras and TensorFlow: imported silently, with the settings tfstyle needs.
+"""The one door to Keras and TensorFlow.
 
-Modules write ``from tfstyle.runtime import keras, ops, tf``. The user's shell (``KERAS_BACKEND``) and
-``~/.keras/keras.json`` may ask for another backend, data format or float type; that is settled here, before the import.
+Modules write ``from tfstyle.runtime import keras, ops, tf``. The first such import loads the libraries, which takes
+seconds: silently, and with the backend, data format and float type that tfstyle needs, whatever the user's shell
+(``KERAS_BACKEND``) or ``~/.keras/keras.json`` says. Importing this module itself is cheap.
+
+>>> from tfstyle import runtime
+>>> runtime.resolve_precision("float32")
+'float32'
 """
 
 import concurrent.futures
 import contextlib
 import functools
+import json
 import os
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,16 +43,18 @@ __all__ = [
     "use_backend",
 ]
 
-# Processor features with which oneDNN multiplies bfloat16 natively; without them it is slower than float32.
+# CPU features with which oneDNN multiplies bfloat16 natively; without them it is slower than float32.
 _BFLOAT16_FLAGS = {"avx512_bf16", "amx_bf16"}
 _REWRITE = "auto_mixed_precision_onednn_bfloat16"
-_backend = os.environ.get("TFSTYLE_BACKEND", "tensorflow")
+# What keras.json may say without harm.
+_KERAS_DEFAULTS = {"floatx": "float32", "epsilon": 1e-07, "image_data_format": "channels_last", "nnx_enabled": False}
+_backend = os.environ.get("TFSTYLE_BACKEND") or "tensorflow"
 _SETTING = threading.Lock()
 _ELSEWHERE = concurrent.futures.ThreadPoolExecutor(1, "settings")
 
 
 def __getattr__(name: str) -> Any:
-    """Imports Keras or TensorFlow when a module asks for it."""
+    """Imports Keras or TensorFlow on the first ``from tfstyle.runtime import keras, ops, tf``."""
     if name == "tf":
         import_tensorflow()
         return sys.modules["tensorflow"]
@@ -56,9 +65,9 @@ def __getattr__(name: str) -> Any:
 
 
 def use_backend(name: str) -> None:
-    """Chooses Keras' backend for this process, as the environment variable ``TFSTYLE_BACKEND`` does.
+    """Sets Keras' backend for this process, like the environment variable ``TFSTYLE_BACKEND``.
 
-    The default is TensorFlow. Call this before anything imports Keras.
+    Training runs on any backend, everything else on TensorFlow, the default. Call this before anything imports Keras.
 
     Args:
         name: ``tensorflow``, ``jax`` or ``torch``.
@@ -68,56 +77,89 @@ def use_backend(name: str) -> None:
 
 
 def import_keras() -> Any:
-    """Imports Keras with tfstyle's backend, float32 and channels last, whatever the environment asks for.
+    """Imports Keras with tfstyle's backend, float32 and channels last, whatever the environment says.
 
     Returns:
         The module.
 
     Raises:
-        InputError: Keras is already running on another backend.
+        InputError: unknown backend, or Keras already runs on another one in this process.
     """
+    if _backend not in ("tensorflow", "jax", "torch"):
+        raise errors.InputError(f"TFSTYLE_BACKEND is {_backend!r}: use tensorflow, jax or torch")
     if "keras" not in sys.modules:
         if _backend == "tensorflow":
             import_tensorflow()
-        before = os.environ.get("KERAS_BACKEND")
-        os.environ["KERAS_BACKEND"] = _backend
-        try:
+        with _own_settings():
             import keras  # noqa: PLC0415
-        finally:
-            if before is None:
-                del os.environ["KERAS_BACKEND"]
-            else:
-                os.environ["KERAS_BACKEND"] = before
     keras = sys.modules["keras"]
     if keras.config.backend() != _backend:
         raise errors.InputError(
-            f"Keras already runs on {keras.config.backend()!r} in this process, tfstyle needs {_backend!r}: "
-            "import tfstyle first, or set KERAS_BACKEND before Python starts"
+            f"Keras already runs on {keras.config.backend()!r} in this process, but tfstyle needs {_backend!r}: "
+            "import tfstyle.runtime.keras before keras, or set KERAS_BACKEND before Python starts"
         )
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")
     return keras
 
 
-def import_tensorflow() -> None:
-    """Imports TensorFlow without its start-up chatter.
+@contextlib.contextmanager
+def _own_settings() -> Iterator[None]:
+    """Hides the user's settings of Keras and of warnings during an import; some would make it fail."""
+    with tempfile.TemporaryDirectory() as empty, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PYTHONWARNINGS=error would turn third parties' warnings into errors.
+        own = {"KERAS_BACKEND": _backend, "KERAS_NNX_ENABLED": "0"}
+        if not _is_harmless(Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser() / "keras.json"):
+            own["KERAS_HOME"] = empty
+        before = {name: os.environ.get(name) for name in own}
+        os.environ.update(own)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
 
-    The chatter comes from C++ before any log level is heeded, so the process's standard error is set aside meanwhile;
-    if the import fails, what was said there is shown after all.
+
+def _is_harmless(file: Path) -> bool:
+    """Whether Keras may read a keras.json: there is none, or it holds the defaults. The backend does not matter."""
+    if not file.exists():
+        return True
+    try:
+        settings = json.loads(file.read_text())
+        return all(settings.get(name, default) == default for name, default in _KERAS_DEFAULTS.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow without its start-up messages.
+
+    They come from C++ before any log level is read, so the process's standard error is set aside meanwhile. If the
+    import fails, they are shown.
     """
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    logging.set_verbosity(logging.ERROR)  # Writing a SavedModel is told in ten lines.
-    with standard_error_aside():
+    logging.set_verbosity(logging.ERROR)  # Writing a SavedModel logs ten lines.
+    with _own_settings(), standard_error_aside():  # TensorFlow reads keras.json as well.
         import tensorflow  # noqa: F401, PLC0415
 
 
 @contextlib.contextmanager
 def standard_error_aside() -> Iterator[None]:
-    """Keeps what libraries say on the process's standard error from the terminal, unless they fail."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+    """Hides what libraries write to the process's standard error inside the block, unless the block fails.
+
+    A process without a standard error (``2>&-``, a GUI program) has nothing to hide.
+    """
+    try:
+        kept = os.dup(2)
+    except OSError:
+        yield
+        return
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # None, a broken pipe, closed.
+        sys.stderr.flush()
     with tempfile.TemporaryFile() as aside:
         os.dup2(aside.fileno(), 2)
         try:
@@ -125,7 +167,8 @@ def standard_error_aside() -> Iterator[None]:
         except BaseException:
             os.dup2(kept, 2)
             aside.seek(0)
-            os.write(2, aside.read())
+            with contextlib.suppress(OSError):
+                os.write(2, aside.read())
             raise
         finally:
             os.dup2(kept, 2)
@@ -133,7 +176,7 @@ def standard_error_aside() -> Iterator[None]:
 
 
 def set_threads(threads: int) -> None:
-    """Limits the processor threads of TensorFlow's operations; takes effect only before the first of them.
+    """Limits the CPU threads of TensorFlow's operations. Has no effect after the first operation.
 
     Args:
         threads: 0 for all.
@@ -145,10 +188,10 @@ def set_threads(threads: int) -> None:
 
 
 def resolve_precision(precision: str) -> str:
-    """The number format that a network computes in.
+    """Resolves ``auto`` to the faster number format for networks on this machine.
 
-    bfloat16 halves the time of a loss on processors made for it (measured: 0.49 s to 0.25 s, VGG-19 at 256 x 256,
-    Zen 4); on others it is slower than float32.
+    bfloat16 halves the time of a loss on CPUs that multiply it natively (measured: 0.49 s to 0.25 s, VGG-19 at
+    256 x 256, Zen 4); on others it is slower than float32.
 
     Args:
         precision: ``auto``, ``bfloat16`` or ``float32``.
@@ -163,10 +206,10 @@ def resolve_precision(precision: str) -> str:
 
 @contextlib.contextmanager
 def graphs_in(precision: str) -> Iterator[None]:
-    """Inside, this thread's float32 graphs compute in a number format; other threads' are left alone.
+    """Sets the number format in which this thread's float32 graphs compute inside the block.
 
-    Not for losses: TensorFlow's rewrite rounds them, too. A thread whose first call comes while another one enters
-    might see the other's setting: threads that compute beside such ones enter with a format of their own.
+    Not for losses: TensorFlow's rewrite rounds them as well. A thread whose first call comes while another one enters
+    might see the other's setting, so threads that run at the same time should each enter with their own format.
 
     Args:
         precision: ``float32`` or ``bfloat16``.
@@ -174,12 +217,12 @@ def graphs_in(precision: str) -> Iterator[None]:
     import tensorflow as tf  # noqa: PLC0415
 
     options = tf.config.optimizer
-    # The setting is the whole process's, but a thread keeps what it sees at its first call until it sets something
-    # itself. So: set it, call, and let another thread set it back.
+    # The setting belongs to the process, but a thread keeps what it sees at its first call until it sets something
+    # itself. So: set it, make a call, and let another thread restore it.
     with _SETTING:
         before = options.get_experimental_options().get(_REWRITE, False)
         options.set_experimental_options({_REWRITE: precision == "bfloat16"})
-        _nothing()()
+        _empty_graph()()
         _ELSEWHERE.submit(options.set_experimental_options, {_REWRITE: before}).result()
     try:
         yield
@@ -189,39 +232,42 @@ def graphs_in(precision: str) -> Iterator[None]:
 
 
 @functools.cache
-def _nothing() -> Callable[[], object]:
+def _empty_graph() -> Callable[[], object]:
     import tensorflow as tf  # noqa: PLC0415
 
     return tf.function(lambda: tf.constant(0))
 
 
 def fast_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether this processor multiplies bfloat16 natively, as far as Linux tells; False elsewhere."""
+    """Whether this CPU multiplies bfloat16 natively, according to Linux; False on other systems."""
     with contextlib.suppress(OSError):
         return bool(_BFLOAT16_FLAGS & set(cpuinfo.read_text().split()))
     return False
 
 
 def available_memory(root: Path = Path("/")) -> int:
-    """Returns how much memory this process may still use: the machine's, or its container's if that is less.
+    """Measures how much more memory this process can use: the machine's or, if less, its container's.
+
+    Containers (Docker, Kubernetes, systemd) set their limits by control groups: a process that exceeds them is killed,
+    however much the machine has left.
 
     Args:
-        root: where ``proc`` and ``sys`` are, for tests.
+        root: folder that holds ``proc`` and ``sys``.
 
     Returns:
-        Bytes.
+        Bytes, 0 or more.
     """
     import psutil  # noqa: PLC0415 - not needed to start
 
     return min([psutil.virtual_memory().available, *_container_memory(root)])
 
 
-# Limits from here on mean "none": cgroup v1 writes the largest multiple of a page below 2^63.
+# Larger limits mean "none": cgroup v1 then has the largest multiple of a page below 2^63.
 _NO_LIMIT = 2**60
 
 
 def _container_memory(root: Path) -> Iterator[int]:
-    """Yields what each control group of this process has left, cgroup v1 and v2, its parents included."""
+    """Yields what is left in each control group of this process and its parents, cgroup v1 and v2."""
     groups = root / "sys" / "fs" / "cgroup"
     for line in _lines(root / "proc" / "self" / "cgroup"):
         _, controllers, path = line.split(":", 2)

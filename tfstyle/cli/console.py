@@ -1,4 +1,7 @@
-"""What the user sees and does while a run goes on: progress with time left, Ctrl-C."""
+"""What the user sees and does during a run: messages, tables, progress with the time left, Ctrl-C.
+
+Messages and progress go to standard error. `streams.safe` keeps a run alive when nobody can read them any more.
+"""
 
 import contextlib
 import math
@@ -9,13 +12,16 @@ from types import FrameType
 from typing import Protocol
 
 from rich import console as rich_console
-from rich import progress
+from rich import progress, table
 
-__all__ = ["Interrupts", "Progress", "Stage", "say"]
+__all__ = ["Interrupts", "ProgressBar", "Stage", "print_table", "say"]
+
+_BAR_WIDTH = 12  # Characters.
+_SECONDS_BETWEEN_LINES = 10  # Without a terminal.
 
 
 class Stage(Protocol):
-    """Where a run stands, as far as a user is told."""
+    """What a progress bar needs to know of a run."""
 
     @property
     def step(self) -> int:
@@ -23,31 +29,46 @@ class Stage(Protocol):
 
     @property
     def steps(self) -> int:
-        """To do in all."""
+        """Steps in total."""
 
     @property
     def seconds(self) -> float:
-        """Spent."""
+        """Time spent."""
 
     @property
     def remaining(self) -> float:
-        """Seconds, estimated; NaN if unknown."""
+        """Estimated seconds left; NaN if unknown."""
 
     @property
     def headline(self) -> str:
-        """What else there is to say, in a few words."""
+        """Figures worth showing, in a few words."""
 
 
 def say(text: str) -> None:
-    """One line to standard error, which leaves standard output to what a command is asked for."""
+    """Prints one line to standard error; standard output is for what a command was asked to print."""
     print(text, file=sys.stderr, flush=True)
 
 
-_BAR = 12  # Characters.
+def print_table(content: table.Table) -> None:
+    """Prints a table to standard output. Without a terminal no cell is wrapped, so that scripts can read the lines.
+
+    Args:
+        content: the table.
+    """
+    terminal = rich_console.Console()
+    if terminal.is_terminal:
+        terminal.print(content)
+        return
+    wide = rich_console.Console(width=10_000, color_system=None)
+    with wide.capture() as captured:
+        wide.print(content)
+    print("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 class Interrupts:
-    """Turns the first Ctrl-C (or SIGTERM) into a flag, so that a run stops between two steps; the second one kills.
+    """Turns the first Ctrl-C (or SIGTERM) into a flag, so that a run can stop between two steps.
+
+    The second one raises KeyboardInterrupt.
 
     Attributes:
         asked: whether to stop.
@@ -58,7 +79,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def watch(self) -> Iterator["Interrupts"]:
-        """Takes over both signals inside the block."""
+        """Handles both signals inside the block."""
         signals = (signal.SIGINT, signal.SIGTERM)
         before = [signal.signal(each, self._note) for each in signals]
         try:
@@ -74,44 +95,55 @@ class Interrupts:
         self.asked = True
 
 
-class Progress:
-    """A progress bar with losses and time left; without a terminal, a line now and then."""
+class ProgressBar:
+    """A bar with figures and the time left, on standard error; without a terminal, a line every ten seconds.
+
+    Args:
+        title: stands before the bar.
+    """
 
     def __init__(self, title: str) -> None:
         self._console = rich_console.Console(stderr=True)
-        self._terminal = self._console.is_terminal
+        self._is_terminal = self._console.is_terminal
         columns = (
             progress.TextColumn("{task.description}"),
-            progress.BarColumn(bar_width=_BAR),
+            progress.BarColumn(bar_width=_BAR_WIDTH),
             progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.fields[losses]}"),
+            progress.TextColumn("{task.fields[figures]}"),
         )
-        self._bar = progress.Progress(*columns, console=self._console, disable=not self._terminal)
-        self._task = self._bar.add_task(title, total=None, losses="")
+        self._bar = progress.Progress(*columns, console=self._console, disable=not self._is_terminal)
+        self._task = self._bar.add_task(title, total=None, figures="")
         self._title, self._next_line = title, 0.0
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> "ProgressBar":
         self._bar.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
-    def show(self, iterate: Stage) -> None:
-        """Moves the bar to where a run is."""
-        numbers, left = iterate.headline, _left(iterate.remaining)
+    def show(self, stage: Stage) -> None:
+        """Moves the bar.
+
+        Args:
+            stage: where the run is.
+        """
+        figures, left = stage.headline, _time_left(stage.remaining)
         # Cut here, at the least important end: rich would shorten every column, the steps and the time first.
-        room = self._console.width - len(f"{self._title}  {iterate.steps}/{iterate.steps} ") - _BAR
-        shown = f"{left}  {numbers}".strip()[: max(room, 0)]
-        self._bar.update(self._task, completed=iterate.step, total=iterate.steps, losses=shown)
-        if not self._terminal and (iterate.seconds >= self._next_line or iterate.step == iterate.steps):
-            say(f"{self._title} {iterate.step}/{iterate.steps}  {numbers}  {left}".rstrip())
-            self._next_line = iterate.seconds + 10
+        room = self._console.width - len(f"{self._title}  {stage.steps}/{stage.steps} ") - _BAR_WIDTH
+        shown = f"{left}  {figures}".strip()[: max(room, 0)]
+        self._bar.update(self._task, completed=stage.step, total=stage.steps, figures=shown)
+        if not self._is_terminal and (stage.seconds >= self._next_line or stage.step == stage.steps):
+            say(f"{self._title} {stage.step}/{stage.steps}  {figures}  {left}".rstrip())
+            self._next_line = stage.seconds + _SECONDS_BETWEEN_LINES
 
 
-def _left(seconds: float) -> str:
+def _time_left(seconds: float) -> str:
     if math.isnan(seconds):
         return ""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d} left" if hours else f"{minutes}:{rest:02d} left"
+
+
+Progress = ProgressBar  # Until all callers have changed.

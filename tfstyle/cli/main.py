@@ -1,9 +1,10 @@
-"""Entry point: finds the subcommand, turns errors into one line and an exit code.
+"""Entry point: runs a subcommand and turns errors into one line and an exit code.
 
-Exit codes: 0 done, 2 unusable input, 130 interrupted (what was done is kept and can be resumed).
+Exit codes: 0 success, 2 unusable input, 130 interrupted (the work so far is saved and can be resumed).
 """
 
 import argparse
+import contextlib
 import importlib
 import sys
 from typing import NoReturn
@@ -12,31 +13,42 @@ from absl import app
 from absl.flags import argparse_flags
 
 from tfstyle import _version, errors
+from tfstyle.cli import streams
 
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
-    "optimize": "paint a photo in the style of a painting, pixel by pixel (the slow path)",
-    "reconstruct": "what a layer knows of a picture: paint it back from its features (Gatys 2015, figure 1)",
-    "compare": "the same picture with one setting varied: contact sheet, curves, table",
+    "optimize": "paint a photo in the style of a painting by optimizing its pixels (the slow path)",
+    "reconstruct": "show what a layer knows of a picture: reconstruct it from its features (Gatys 2015, figure 1)",
+    "compare": "paint one picture with several values of a setting: contact sheet, loss curves, table",
     "train": "train a network that paints any photo in one style (the fast path)",
-    "stylize": "paint photos with a trained network, in a moment",
+    "stylize": "paint photos with a trained network, in a fraction of a second",
     "video": "paint a film with a trained network, without flicker",
-    "serve": "paint for others: an HTTP service on this machine",
-    "evaluate": "how good a trained network is, in numbers",
-    "bench": "how fast the networks are here, side by side with PyTorch and ONNX Runtime",
+    "serve": "run an HTTP service with a web page",
+    "evaluate": "measure the quality of a trained network",
+    "bench": "measure the speed of the networks against PyTorch and ONNX Runtime",
     "styles": "list the styles that come with tfstyle",
-    "demo": "paint a bundled photo, offline",
+    "demo": "paint a bundled photo; needs no download",
 }
 
 
 def main() -> None:
     """Runs ``tfstyle`` and exits."""
-    app.run(_run, flags_parser=_parse)
+    code: object = 0
+    try:
+        with streams.safe():
+            try:
+                app.run(_run, flags_parser=_parse)
+            except SystemExit as end:
+                code = end.code
+    except errors.InputError as error:  # What the command printed is lost.
+        _report(error)
+        code = 2
+    raise SystemExit(code)
 
 
 class _Parser(argparse_flags.ArgumentParser):
-    """Says in one line what is wrong, as all other errors do; the usage has thirty."""
+    """Reports errors in one line, like the rest of the command; argparse would add the usage, thirty lines."""
 
     def error(self, message: str) -> NoReturn:
         """Exits with code 2."""
@@ -45,8 +57,12 @@ class _Parser(argparse_flags.ArgumentParser):
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    """Builds the parser; only the chosen subcommand's module is imported."""
-    parser = _Parser(prog="tfstyle", description="Paint photographs in the style of paintings.", allow_abbrev=False)
+    """Builds the parser; imports only the requested subcommand."""
+    parser = _Parser(
+        prog="tfstyle",
+        description="Paint photographs in the style of paintings.",
+        allow_abbrev=False,
+    )
     parser.add_argument("--version", action="version", version=f"tfstyle {_version.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, title="commands")
     for name, text in COMMANDS.items():
@@ -61,12 +77,18 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         importlib.import_module(f"tfstyle.cli.{arguments.command}").run(arguments)
     except errors.InputError as error:
-        print("tfstyle:", str(error).replace("\n", " "), file=sys.stderr)  # One line, whatever a file is called.
+        _report(error)
         return 2
     except KeyboardInterrupt:
         print("tfstyle: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+def _report(error: errors.InputError) -> None:
+    """Prints an error in one line, even if a file's name has several."""
+    with contextlib.suppress(OSError, AttributeError):  # Standard error may be gone as well.
+        print("tfstyle:", str(error).replace("\n", " "), file=sys.stderr)
 
 
 if __name__ == "__main__":
