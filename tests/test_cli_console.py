@@ -1,3 +1,5 @@
+"""Progress with and without a terminal, tables, Ctrl-C."""
+
 import io
 import math
 import os
@@ -7,6 +9,7 @@ import types
 
 import pytest
 from rich import console as rich_console
+from rich import table
 
 from tfstyle.cli import console
 
@@ -18,7 +21,7 @@ def iterate(step, steps, seconds=0.0, remaining=math.nan):
 
 class TestWithoutTerminal:
     def test_a_line_every_ten_seconds_and_the_last(self, capsys):
-        with console.Progress("compact") as bar:
+        with console.ProgressBar("compact") as bar:
             for step in range(31):
                 bar.show(iterate(step, 30, seconds=step * 0.9, remaining=100.4 - step))
         lines = capsys.readouterr().err.splitlines()
@@ -27,7 +30,7 @@ class TestWithoutTerminal:
         assert lines[-1].endswith("1:10 left")
 
     def test_no_time_left_is_known_at_the_start(self, capsys):
-        with console.Progress("compact") as bar:
+        with console.ProgressBar("compact") as bar:
             bar.show(iterate(0, 30))
         assert capsys.readouterr().err == (
             "compact 0/30  512x384  loss 6.444e+09 (content 0.357  style 6.44e+09  variation 0.00445)\n"
@@ -43,7 +46,7 @@ class TestOnATerminal:
             file=file, force_terminal=True, width=width, color_system=None, legacy_windows=False
         )
         monkeypatch.setattr(rich_console, "Console", lambda **_: made)
-        with console.Progress(title) as bar:
+        with console.ProgressBar(title) as bar:
             bar.show(iterate(7, 140, remaining=61))
         shown = [line for line in re.split(r"\x1b\[[0-9?]*[a-zA-Z]|\r|\n", file.getvalue()) if line.strip()][-1]
         assert len(shown.rstrip()) <= width
@@ -53,6 +56,18 @@ class TestOnATerminal:
             assert "…" not in shown
         if width == 200:
             assert "variation 0.00445" in shown
+
+
+class TestTable:
+    def test_without_a_terminal_no_cell_is_wrapped(self, capsys):
+        path = "/a/folder/" + 40 * "long/" + "preview.jpg"
+        listing = table.Table("name", "picture", box=None)
+        listing.add_row("scream", path)
+        listing.add_row("wave", "")
+        console.print_table(listing)
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split() for line in lines] == [["name", "picture"], ["scream", path], ["wave"]]
+        assert lines[2] == lines[2].rstrip()
 
 
 class TestInterrupts:

@@ -176,7 +176,7 @@ class TestDemo:
 
     @pytest.mark.slow
     def test_resumes_its_own_run_and_starts_anew_beside_anothers(self, monkeypatch, capsys):
-        show, firsts = console.Progress.show, []
+        show, firsts = console.ProgressBar.show, []
 
         def shown(self, iterate):
             show(self, iterate)
@@ -184,7 +184,7 @@ class TestDemo:
             if stop_at == iterate.step:
                 os.kill(os.getpid(), signal.SIGINT)
 
-        monkeypatch.setattr(console.Progress, "show", shown)
+        monkeypatch.setattr(console.ProgressBar, "show", shown)
         words = ("demo", "--size", "32", "--resume", "-o", "demo.png")
         stop_at = 5
         assert runs.command(*words) == 130

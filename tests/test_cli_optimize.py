@@ -359,7 +359,7 @@ class TestHelp:
 @pytest.fixture
 def interrupt(monkeypatch):
     """Sends this process signals at a step, once."""
-    show = console.Progress.show
+    show = console.ProgressBar.show
 
     def arrange(step, *numbers):
         pending = [numbers]
@@ -370,7 +370,7 @@ def interrupt(monkeypatch):
                 for number in pending.pop():
                     os.kill(os.getpid(), number)
 
-        monkeypatch.setattr(console.Progress, "show", shown)
+        monkeypatch.setattr(console.ProgressBar, "show", shown)
 
     return arrange
 

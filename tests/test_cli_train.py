@@ -67,7 +67,7 @@ def weights_only(monkeypatch):
 @pytest.fixture
 def interrupt(monkeypatch):
     """Sends this process a signal at a step, once."""
-    show = console.Progress.show
+    show = console.ProgressBar.show
 
     def arrange(step, number=signal.SIGINT):
         pending = [number]
@@ -77,7 +77,7 @@ def interrupt(monkeypatch):
             if progress.step == step and pending:
                 os.kill(os.getpid(), pending.pop())
 
-        monkeypatch.setattr(console.Progress, "show", shown)
+        monkeypatch.setattr(console.ProgressBar, "show", shown)
 
     return arrange
 

@@ -1,4 +1,4 @@
-"""How TensorFlow is started: silently, and with which number format."""
+"""How Keras and TensorFlow are started: silently, and with tfstyle's own settings."""
 
 import os
 import subprocess
@@ -53,6 +53,93 @@ def test_the_users_own_log_level_is_kept(tmp_path):
     path = str(tmp_path)
     assert python(program, PYTHONPATH=path).stdout == "3\n"
     assert python(program, PYTHONPATH=path, TF_CPP_MIN_LOG_LEVEL="0").stdout == "0\n"
+
+
+KERAS = "from tfstyle.runtime import keras; c = keras.config; print(c.backend(), c.floatx(), c.image_data_format())"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch", "nonsense"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        '{"image_data_format": "channels_first", "floatx": "float64"}',
+        '{"floatx": "bfloat16"}',
+        '{"backend": "jax"}',
+        "[",
+    ],
+)
+def test_the_users_keras_settings_do_not_matter(tmp_path, backend, settings):
+    """Keras ends in a traceback if any of these names a backend that is not installed or a format it does not know."""
+    (tmp_path / "keras.json").write_text(settings)
+    program = f"{KERAS}; import os; print(os.environ['KERAS_BACKEND'], os.environ['KERAS_HOME'])"
+    done = python(program, KERAS_BACKEND=backend, KERAS_HOME=str(tmp_path))
+    assert done.stdout == f"tensorflow float32 channels_last\n{backend} {tmp_path}\n"
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+FAKE_KERAS = """
+import os, sys, types
+class Config:
+    backend = lambda self: os.environ["KERAS_BACKEND"] if "seen" not in globals() else seen
+    set_floatx = set_image_data_format = lambda self, value: None
+seen = os.environ.get("KERAS_BACKEND")
+home = os.environ.get("KERAS_HOME")
+config = Config()
+"""
+
+
+@pytest.mark.parametrize(
+    ("settings", "is_hidden"),
+    [
+        (None, False),
+        ('{"floatx": "float32", "epsilon": 1e-07, "backend": "jax", "image_data_format": "channels_last"}', False),
+        ('{"floatx": "bfloat16"}', True),
+        ('{"image_data_format": "channels_first"}', True),
+        ("no JSON", True),
+        ("[]", True),
+    ],
+)
+def test_keras_sees_its_settings_only_if_they_are_harmless(tmp_path, monkeypatch, settings, is_hidden):
+    if settings:
+        (tmp_path / "keras.json").write_text(settings)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "nonsense")
+    before = dict(os.environ)
+    with runtime._own_settings():
+        assert os.environ["KERAS_BACKEND"] == "tensorflow"
+        assert (os.environ["KERAS_HOME"] != str(tmp_path)) is is_hidden
+    assert dict(os.environ) == before
+
+
+def test_another_backend_is_asked_for_by_name(tmp_path):
+    """Stand-ins for Keras and TensorFlow, which must not be imported."""
+    (tmp_path / "keras.py").write_text(FAKE_KERAS)
+    (tmp_path / "tensorflow.py").write_text("raise ImportError")
+    program = "from tfstyle.runtime import keras; print(keras.config.backend())"
+    path = str(tmp_path)
+    assert python(program, PYTHONPATH=path, TFSTYLE_BACKEND="jax", KERAS_BACKEND="torch").stdout == "jax\n"
+    chosen = f"from tfstyle import runtime; runtime.use_backend('torch'); {program}"
+    assert python(chosen, PYTHONPATH=path, KERAS_BACKEND="jax").stdout == "torch\n"
+    wrong = python(program, PYTHONPATH=path, TFSTYLE_BACKEND="theano")
+    assert "InputError: TFSTYLE_BACKEND is 'theano': use tensorflow, jax or torch" in wrong.stderr
+
+
+def test_keras_on_another_backend_is_refused_in_one_line(tmp_path):
+    (tmp_path / "keras.py").write_text(FAKE_KERAS)
+    (tmp_path / "tensorflow.py").write_text("")
+    program = "import keras; from tfstyle.runtime import ops"
+    done = python(program, PYTHONPATH=str(tmp_path), KERAS_BACKEND="jax")
+    assert "InputError: Keras already runs on 'jax' in this process, but tfstyle needs 'tensorflow'" in done.stderr
+
+
+@pytest.mark.parametrize("stream", [None, "closed"])
+def test_without_a_standard_error_there_is_nothing_to_hide(stream):
+    """As in a GUI program."""
+    program = f"import os, sys; os.close(2); sys.stderr = {None if stream is None else 'open(os.devnull)'};"
+    program += "sys.stderr and sys.stderr.close();"
+    program += "from tfstyle import runtime\nwith runtime.standard_error_aside(): print('inside')"
+    assert python(program).stdout == "inside\n"
 
 
 CPUS = {

@@ -41,7 +41,6 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print(result: "benchmarking.Benchmark") -> None:
-    from rich import console as rich_console
     from rich import table
 
     settings = result.settings
@@ -53,4 +52,4 @@ def _print(result: "benchmarking.Benchmark") -> None:
     for name, row in result.entries.items():
         speed, difference = ("" if row[key] is None else f"{row[key]:.2f}" for key in ("speed", "difference"))
         listing.add_row(name, f"{row['median']:.3f}", f"{row['minimum']:.3f}", speed, difference)
-    rich_console.Console().print(listing)
+    console.print_table(listing)

@@ -43,7 +43,6 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _print(result: "evaluation.Evaluation") -> None:
-    from rich import console as rich_console
     from rich import table
 
     figures = result.stored
@@ -58,4 +57,4 @@ def _print(result: "evaluation.Evaluation") -> None:
     for size, each in result.speed.items():
         memory = f"{each.memory / 2**20:.0f} MB peak memory"
         listing.add_row(f"{size}, {result.runtime}", f"{each.median:.3f} s (95 %: {each.p95:.3f} s), {memory}")
-    rich_console.Console().print(listing)
+    console.print_table(listing)

@@ -115,7 +115,7 @@ class Session:
         return last.image
 
     def _loop(self, title: str, interrupts: console.Interrupts) -> optimization.Iterate:
-        with console.Progress(title) as bar:
+        with console.ProgressBar(title) as bar:
             for iterate in self._run:
                 bar.show(iterate)
                 self._note(iterate)

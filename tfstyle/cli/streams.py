@@ -64,14 +64,15 @@ def safe() -> Iterator[None]:
     """
     _open_descriptors()
     before = sys.stdout, sys.stderr
-    streams = [_safe(stream) for stream in before]
-    sys.stdout, sys.stderr = streams
-    try:
-        yield
-    finally:
-        for stream in streams:
-            stream.flush()
-        sys.stdout, sys.stderr = before
+    with pathlib.Path(os.devnull).open("w") as nowhere:
+        streams = [_SafeStream(_prepared(stream) or nowhere) for stream in before]
+        sys.stdout, sys.stderr = streams
+        try:
+            yield
+        finally:
+            for stream in streams:
+                stream.flush()
+            sys.stdout, sys.stderr = before
     failure = streams[0].failure
     if isinstance(failure, OSError) and failure.errno != errno.EPIPE:
         raise errors.InputError(f"standard output cannot be written: {failure.strerror}")
@@ -86,9 +87,10 @@ def _open_descriptors() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
-def _safe(stream: TextIO | None) -> _SafeStream:
+def _prepared(stream: TextIO | None) -> TextIO | None:
+    """Makes a stream accept every character; None if it cannot be written to."""
     if stream is None or stream.closed:
-        stream = pathlib.Path(os.devnull).open("w")  # noqa: SIM115 - until the process ends
+        return None
     with contextlib.suppress(AttributeError, OSError, ValueError):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[attr-defined]
-    return _SafeStream(stream)
+    return stream

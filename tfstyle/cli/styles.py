@@ -2,6 +2,8 @@
 
 import argparse
 
+from tfstyle.cli import console
+
 __all__ = ["add_arguments", "run"]
 
 
@@ -13,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Prints a table."""
     del arguments
-    from rich import console, table
+    from rich import table
 
     from tfstyle import stylebook
 
@@ -22,4 +24,4 @@ def run(arguments: argparse.Namespace) -> None:
     listing = table.Table(name, "painting", "artist", "year", picture, box=None)
     for style in stylebook.styles():
         listing.add_row(style.name, style.title, style.artist, style.year, str(style.preview or ""))
-    console.Console().print(listing)
+    console.print_table(listing)

@@ -106,7 +106,7 @@ def show(steps: "Generator[training.TrainingProgress]", title: str, interrupts: 
         for progress in steps:
             if progress.phase not in bars:
                 stack.close()
-                bars[progress.phase] = stack.enter_context(console.Progress(_title(title, progress)))
+                bars[progress.phase] = stack.enter_context(console.ProgressBar(_title(title, progress)))
             bars[progress.phase].show(progress)
             unusable = progress.unusable
             if interrupts.asked and progress.step < progress.steps:

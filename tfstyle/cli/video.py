@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _show(steps: Iterator[video.FilmProgress], title: str, interrupts: console.Interrupts) -> video.FilmProgress:
     """Shows progress until the film is finished or the user stops it; returns the last step."""
     next_update = 0.0
-    with console.Progress(title) as bar:
+    with console.ProgressBar(title) as bar:
         for progress in steps:
             if time.monotonic() >= next_update or progress.step == progress.steps:
                 bar.show(progress)
