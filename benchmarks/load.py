@@ -137,7 +137,7 @@ def _bare(side: int) -> float:
     """Photos a second of the network alone, from pixels to pixels, in a process of its own."""
     code = (
         "import sys, time; import numpy as np; from tfstyle import stylebook, stylizer\n"
-        f"paint = stylizer.Stylizer(stylebook.find({_STYLE!r}), engine='savedmodel')\n"
+        f"paint = stylizer.Stylizer(stylebook.find({_STYLE!r}), runtime='savedmodel')\n"
         f"photo = np.random.default_rng(0).integers(0, 256, ({side}, {side}, 3), np.uint8)\n"
         "for _ in range(3): paint(photo)\n"
         "begun, count = time.monotonic(), 0\n"

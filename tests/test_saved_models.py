@@ -43,7 +43,7 @@ def test_the_small_ones_are_small_together():
 
 @ANY_STYLE
 def test_no_artefacts(name):
-    paint = stylizer.Stylizer(stylebook.trained()[name], engine="litert")
+    paint = stylizer.Stylizer(stylebook.trained()[name], runtime="litert")
     for picture in PICTURES:
         before = photo(picture)
         painted, original = paint(before).astype(np.float32), before.astype(np.float32)
@@ -61,7 +61,7 @@ def test_no_artefacts(name):
 @ANY_STYLE
 def test_keeps_the_photo_and_changes_it(name):
     """Painted photos are told apart by their structure: nothing of it is left where a network has collapsed."""
-    paint = stylizer.Stylizer(stylebook.trained()[name], engine="litert")
+    paint = stylizer.Stylizer(stylebook.trained()[name], runtime="litert")
     cat, portrait = (photo(picture, 200) for picture in PICTURES[:2])
     painted = paint(cat).astype(np.float32)
     height, width = (min(pair) for pair in zip(cat.shape[:2], portrait.shape[:2], strict=True))
@@ -73,7 +73,7 @@ def test_keeps_the_photo_and_changes_it(name):
 def difference(name, precision):
     """Grey levels between LiteRT's pictures and the SavedModel's, 99th percentile of the worst one."""
     folder = stylebook.trained()[name]
-    paint = [stylizer.Stylizer(folder, engine=each, precision=precision) for each in ("litert", "savedmodel")]
+    paint = [stylizer.Stylizer(folder, runtime=each, precision=precision) for each in ("litert", "savedmodel")]
     pairs = [[each(photo(picture)).astype(int) for each in paint] for picture in PICTURES]
     return max(np.percentile(np.abs(one - other), 99) for one, other in pairs)
 

@@ -84,7 +84,7 @@ class TestPhotos:
         response = stylize(client, photo, format="png")
         assert response.status_code == 200
         assert response.headers["content-type"] == "image/png"
-        expected = stylizer.Stylizer(stylebook.trained()[STYLE], engine="savedmodel")(np.asarray(opened(photo)))
+        expected = stylizer.Stylizer(stylebook.trained()[STYLE], runtime="savedmodel")(np.asarray(opened(photo)))
         np.testing.assert_array_equal(np.asarray(opened(response.content)), expected)
 
     @pytest.mark.parametrize(("kind", "name"), [("jpeg", "JPEG"), ("png", "PNG"), ("webp", "WEBP")])

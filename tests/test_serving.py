@@ -77,7 +77,7 @@ def model(exported):
 @pytest.fixture(scope="module")
 def paint(exported):
     """In the number format of SavedModels that are served as they are."""
-    return stylizer.Stylizer(exported[1], engine="savedmodel", precision="float32")
+    return stylizer.Stylizer(exported[1], runtime="savedmodel", precision="float32")
 
 
 @pytest.fixture

@@ -177,7 +177,7 @@ class TestFinished:
         assert np.abs(preview - network(photo[None]).numpy()[0]).mean() < 3
         image = np.rint(photo).astype(np.uint8)
         served = tf.saved_model.load(str(finished[0])).signatures["serve"](image=tf.constant(image[None]))
-        stylized = stylizer.Stylizer(finished[0], engine="litert")(image)
+        stylized = stylizer.Stylizer(finished[0], runtime="litert")(image)
         assert np.abs(served["stylized"].numpy()[0].astype(np.int16) - stylized).max() <= 2
         assert np.abs(stylized - network(image[None].astype(np.float32)).numpy()[0]).max() <= 2
 

@@ -89,7 +89,7 @@ class TestLiteRT:
     @pytest.mark.parametrize(("height", "width"), [(4, 4), (64, 48), (36, 100)])
     def test_is_near_the_network(self, loaded, height, width):
         network, _, folder = loaded
-        paint = stylizer.Stylizer(folder, engine="litert", threads=1)
+        paint = stylizer.Stylizer(folder, runtime="litert", threads=1)
         pictures = noise(height, width)
         painted = paint(pictures[0]).astype(np.float32)
         difference = np.abs(painted - expected(network, pictures)[0])
@@ -98,7 +98,7 @@ class TestLiteRT:
     def test_has_weights(self, loaded):
         """A converter that loses them says nothing: every picture would come out the same."""
         network, _, folder = loaded
-        paint = stylizer.Stylizer(folder, engine="litert", threads=1)
+        paint = stylizer.Stylizer(folder, runtime="litert", threads=1)
         assert paint(noise(32, 32)[0]).std() > 5
         assert (folder / "model.tflite").stat().st_size > 4 * network.count_params()
 

@@ -138,6 +138,6 @@ def test_shipped_weights_load(name):
     network = networks.build("johnson" if name.endswith("johnson") else "realtime")
     network.load_weights(folder.weights)
     image = noise(64, 64)
-    exported = stylizer.Stylizer(folder, engine="litert")(image[0].astype(np.uint8)).astype(np.float32)
+    exported = stylizer.Stylizer(folder, runtime="litert")(image[0].astype(np.uint8)).astype(np.float32)
     stylized = network(image.astype(np.uint8).astype(np.float32)).numpy()[0]
     assert np.percentile(np.abs(exported - stylized), 99) < 1

@@ -4,6 +4,7 @@ from .evaluation import Benchmark, Evaluation, benchmark, evaluate
 from .images import Photo, load_image, save_image
 from .optimization import Iterate, optimize, reconstruct
 from .stylebook import StyleInfo, styles
+from .stylizer import Stylizer, StylizeResult, stylize
 from .training import TrainingProgress, train
 from .video import FilmProgress, paint_film
 
@@ -17,6 +18,8 @@ __all__ = [
     "Photo",
     "Settings",
     "StyleInfo",
+    "StylizeResult",
+    "Stylizer",
     "TrainingProgress",
     "TrainingSettings",
     "benchmark",
@@ -27,5 +30,6 @@ __all__ = [
     "reconstruct",
     "save_image",
     "styles",
+    "stylize",
     "train",
 ]

@@ -9,7 +9,9 @@ from tfstyle import errors, weights
 __all__ = [
     "FilmSettings",
     "Options",
+    "RUNTIMES",
     "Settings",
+    "StylizeSettings",
     "TrainingSettings",
     "check_value",
     "flag_of",
@@ -277,6 +279,30 @@ class FilmSettings(Options):
     )
     flicker: bool = option(False, "paint each frame on its own, which flickers")
     threads: int = option(0, "CPU threads, 0 for all", metavar="N", least=0)
+
+
+# What runs an exported network; auto: LiteRT for a few pictures, the SavedModel for many.
+RUNTIMES = ("auto", "litert", "savedmodel")
+
+
+@dataclasses.dataclass(frozen=True)
+class StylizeSettings(Options):
+    """How photos are painted with a trained network.
+
+    Each option's help text describes its attribute.
+
+    Raises:
+        InputError: a value is outside its range.
+    """
+
+    strength: float = option(
+        1.0, "how much style, 0 (the photo itself) to 1 (as trained)", metavar="0..1", least=0, most=1
+    )
+    keep_colors: bool = option(False, "keep the photo's colors")
+    size: int | None = option(None, "long side of the result (default: the photo's own)", metavar="PIXELS", least=1)
+    keep_gps: bool = option(False, "keep the place where the photo was taken in the result's metadata")
+    runtime: str = option("auto", "what runs the network; auto: litert for a few photos", choices=RUNTIMES)
+    threads: int | None = option(None, "CPU threads (default: all)", metavar="N", least=1)
 
 
 @dataclasses.dataclass(frozen=True)

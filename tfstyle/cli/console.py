@@ -7,14 +7,15 @@ import contextlib
 import math
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich import console as rich_console
 from rich import progress, table
 
-__all__ = ["Interrupts", "ProgressBar", "Stage", "print_table", "say"]
+__all__ = ["Interrupts", "ProgressBar", "Stage", "print_table", "say", "showing_warnings"]
 
 _BAR_WIDTH = 12  # Characters.
 _SECONDS_BETWEEN_LINES = 10  # Without a terminal.
@@ -63,6 +64,26 @@ def print_table(content: table.Table) -> None:
     with wide.capture() as captured:
         wide.print(content)
     print("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+@contextlib.contextmanager
+def showing_warnings(category: type[Warning]) -> Iterator[None]:
+    """Prints warnings of one category as one line each, while the context lasts.
+
+    Args:
+        category: of the warnings; others are treated as usual.
+    """
+
+    def show(message: Warning | str, kind: type[Warning], *place: Any) -> None:
+        if issubclass(kind, category):
+            say(f"warning: {message}")
+        else:
+            as_usual(message, kind, *place)
+
+    with warnings.catch_warnings():
+        as_usual, warnings.showwarning = warnings.showwarning, show  # type: ignore[assignment]
+        warnings.simplefilter("always", category)
+        yield
 
 
 class Interrupts:

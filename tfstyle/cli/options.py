@@ -7,14 +7,12 @@ import typing
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tfstyle import config, errors
+from tfstyle import config
 
 __all__ = [
     "add_outputs",
-    "add_painting",
     "add_settings",
     "add_sheet",
-    "check_painting",
     "given_settings",
     "parse",
     "read_settings",
@@ -28,36 +26,6 @@ def add_outputs(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--timelapse", metavar="FILE", help="animation of the run, .gif or .mp4")
     group.add_argument("--log", metavar="FILE", help="losses of every step, .csv")
     group.add_argument("--plot", metavar="FILE", help="loss curves, .png, .svg or .pdf")
-
-
-def add_painting(parser: argparse.ArgumentParser, what: str) -> None:
-    """Adds how a trained network is to paint.
-
-    Args:
-        parser: of a subcommand.
-        what: is painted, in a word.
-    """
-    parser.add_argument(
-        "--style", required=True, metavar="NAME|FOLDER", help="a shipped style, or a trained one's folder"
-    )
-    parser.add_argument(
-        "--strength", type=float, default=1.0, metavar="0..1", help=f"0: the {what}; 1: as trained (default)"
-    )
-    parser.add_argument("--keep-colors", action="store_true", help=f"keep the {what}'s colours")
-    parser.add_argument("--size", type=int, metavar="PIXELS", help=f"long side (default: the {what}'s own)")
-    parser.add_argument("--threads", type=int, default=0, metavar="N", help="processor threads, 0 for all")
-
-
-def check_painting(arguments: argparse.Namespace) -> None:
-    """Checks what `add_painting` has added; the size is checked where it is used.
-
-    Raises:
-        InputError: a value outside its range.
-    """
-    if not 0 <= arguments.strength <= 1:
-        raise errors.InputError(f"strength is {arguments.strength}: use 0 to 1")
-    if arguments.threads < 0:
-        raise errors.InputError(f"threads is {arguments.threads}: use 0 or more")
 
 
 def add_settings(

@@ -102,14 +102,14 @@ def _tensorflow(folder: pathlib.Path, precision: str, threads: int) -> tuple[Pai
     """Loads the SavedModel as users do; bfloat16 is TensorFlow's rewrite at run time."""
     from tfstyle import stylizer  # noqa: PLC0415
 
-    return stylizer.Stylizer(folder, engine="savedmodel", threads=threads, precision=precision), 0
+    return stylizer.Stylizer(folder, runtime="savedmodel", threads=threads, precision=precision), 0
 
 
 def _litert(folder: pathlib.Path, precision: str, threads: int) -> tuple[Paint, int]:
     from tfstyle import stylizer  # noqa: PLC0415
 
     del precision  # The file decides.
-    return stylizer.Stylizer(folder, engine="litert", threads=threads), 0
+    return stylizer.Stylizer(folder, runtime="litert", threads=threads), 0
 
 
 def _torch(folder: pathlib.Path, precision: str, threads: int) -> tuple[Paint, int]:

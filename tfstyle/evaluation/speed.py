@@ -51,7 +51,7 @@ def measure(paint: stylizer.Stylizer, height: int, width: int) -> Speed:
         started = time.perf_counter()
         paint(picture)
         seconds.append(time.perf_counter() - started)
-    memory = _in_new_process(peak_memory, str(paint.folder), paint.engine, height, width)
+    memory = _in_new_process(peak_memory, str(paint.folder), paint.runtime, height, width)
     return Speed(float(np.median(seconds)), float(np.percentile(seconds, 95)), memory)
 
 
@@ -60,14 +60,14 @@ def peak_memory(folder: str | os.PathLike[str], engine: str, height: int, width:
 
     Args:
         folder: of the style.
-        engine: a name from `stylizer.RUNTIMES`.
+        engine: a name from `config.RUNTIMES`.
         height: pixels.
         width: pixels.
 
     Returns:
         Bytes; 0 where the system does not report it (Linux does).
     """
-    stylizer.Stylizer(folder, engine=engine)(_noise(height, width))
+    stylizer.Stylizer(folder, runtime=engine)(_noise(height, width))
     lines = _STATUS.read_text().splitlines() if _STATUS.is_file() else []
     status = dict(line.split(":", 1) for line in lines if ":" in line)
     return int(status.get("VmHWM", "0 kB").split()[0]) * 1024  # getrusage would include the parent process.

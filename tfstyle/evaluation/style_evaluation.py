@@ -150,7 +150,7 @@ def evaluation_steps(
     folder = stylebook.find(style)
     pictures = {size: _photos(pathlib.Path(photos), settings.count, size) for size in settings.sizes}
     features, target = _loss(folder, settings.features)
-    paint = stylizer.Stylizer(folder, engine=settings.runtime)
+    paint = stylizer.Stylizer(folder, runtime=settings.runtime)
     step, steps = 0, sum(map(len, pictures.values())) + len(_SPEED_SIZES)
     scores: dict[int, dict[str, scoring.Score]] = {size: {} for size in pictures}
     for size, name, picture in _flat(pictures):

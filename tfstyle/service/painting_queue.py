@@ -118,4 +118,4 @@ def _loaded(folder: stylebook.StyleFolder) -> stylizer.Stylizer:
 
 @functools.cache
 def _kept(folder: stylebook.StyleFolder) -> stylizer.Stylizer:
-    return stylizer.Stylizer(folder, engine="savedmodel")
+    return stylizer.Stylizer(folder, runtime="savedmodel")

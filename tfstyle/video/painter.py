@@ -10,7 +10,7 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from tfstyle import _version, checkpoints, config, errors, files, images, stylebook, stylizer
+from tfstyle import _version, checkpoints, config, errors, files, images, stylizer
 from tfstyle.images import color
 from tfstyle.video import flicker as flicker_filter
 from tfstyle.video import prefetching, reader, writer
@@ -107,7 +107,7 @@ class _Run:
         self._writer = writer.open_film(result, self._film, self._size)
         self._filter = None if settings.flicker else flicker_filter.Steady()
         # A film has many frames: TensorFlow's slow start pays off.
-        self._paint = stylizer.Stylizer(stylebook.find(style), engine="savedmodel", threads=settings.threads)
+        self._paint = stylizer.Stylizer(style, runtime="savedmodel", threads=settings.threads)
         self._painted, self._resumed, self._started = 0, 0, time.monotonic()
 
     def steps(self, *, resume: bool) -> Iterator[FilmProgress]:
