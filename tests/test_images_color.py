@@ -172,7 +172,3 @@ def test_a_mixed_picture_is_the_weighted_mean(strength: float, keep_colors: bool
 def test_only_pictures_of_one_size_are_mixed() -> None:
     with pytest.raises(ValueError, match="the same size"):
         color.mix(np.zeros((2, 3, 3)), np.zeros((3, 3, 3)), 0.5)
-
-
-def test_all_is_sorted() -> None:
-    assert color.__all__ == sorted(color.__all__)

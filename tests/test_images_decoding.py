@@ -132,11 +132,6 @@ def test_pictures_with_our_own_profile_are_read_exactly(tmp_path: pathlib.Path) 
     np.testing.assert_array_equal(read(path)[0], image)
 
 
-def test_all_is_sorted_and_complete() -> None:
-    assert decoding.__all__ == sorted(decoding.__all__)
-    assert all(hasattr(decoding, name) for name in decoding.__all__)
-
-
 def test_what_is_in_a_file_is_read_like_the_file(tmp_path: pathlib.Path) -> None:
     path = drawn_png(tmp_path)
     with decoding.opened(path.read_bytes()) as image:

@@ -34,7 +34,7 @@ def test_round_trip(tmp_path: pathlib.Path, suffix: str) -> None:
     assert off.max() == 0 if suffix in (".png", ".tif", ".tiff") else off.mean() < 3
 
 
-@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 90), (90, 1), (3, 5), (63, 65)])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 90), (63, 65)])
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_every_size_is_written_as_it_is(tmp_path: pathlib.Path, suffix: str, height: int, width: int) -> None:
     path = saved(tmp_path / f"out{suffix}", drawn.photo(height, width))
@@ -203,8 +203,3 @@ def test_sides_that_a_format_cannot_hold(suffix: str, side: int) -> None:
     with pytest.raises(errors.InputError, match=f"at most {side} pixels a side, got {side + 1}x1"):
         images.encode(np.zeros((1, side + 1, 3), np.uint8), suffix)
     assert images.encode(np.zeros((1, side, 3), np.uint8), suffix)
-
-
-def test_all_is_sorted_and_complete() -> None:
-    assert images.__all__ == sorted(images.__all__)
-    assert all(hasattr(images, name) for name in images.__all__)

@@ -14,7 +14,6 @@ from PIL import Image
 
 from tfstyle import errors, images
 
-SUFFIXES = [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"]
 RED, GREEN, BLUE, WHITE, BLACK = drawn.RED, drawn.GREEN, drawn.BLUE, drawn.WHITE, drawn.BLACK
 ARRAY = np.array
 

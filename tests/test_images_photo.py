@@ -1,15 +1,17 @@
 """Sizes: fitted, limited, and resized without fringes."""
 
+import doctest
 import pathlib
+import types
 
 import drawn
 import numpy as np
 import pytest
 
 from tfstyle import errors, images
+from tfstyle.images import folders, photo
 
-SUFFIXES = [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"]
-RED, GREEN, BLUE, WHITE, BLACK = drawn.RED, drawn.GREEN, drawn.BLUE, drawn.WHITE, drawn.BLACK
+BLACK, GREEN, WHITE = drawn.BLACK, drawn.GREEN, drawn.WHITE
 
 
 def saved(path: pathlib.Path, image: np.ndarray | None = None, **options: object) -> pathlib.Path:
@@ -22,8 +24,8 @@ def turned(kind: str, orientation: int, **options: object) -> bytes:
     return drawn.file(stored, kind, exif=drawn.exif(orientation), **options)
 
 
-@pytest.mark.parametrize("height", [1, 2, 7, 37, 64])
-@pytest.mark.parametrize("width", [1, 3, 16, 53])
+@pytest.mark.parametrize("height", [1, 7, 64])
+@pytest.mark.parametrize("width", [1, 16, 53])
 def test_the_long_side_is_exact_and_the_other_is_rounded(tmp_path: pathlib.Path, height: int, width: int) -> None:
     path = saved(tmp_path / "photo.png", drawn.photo(height, width))
     for size in (1, 2, 3, 5, 31, 64, 77):
@@ -60,6 +62,13 @@ def test_sizes_beyond_the_limit_are_refused(tmp_path: pathlib.Path) -> None:
         images.load_image(saved(tmp_path / "photo.png"), size=10**6)
 
 
+@pytest.mark.parametrize("module", [folders, photo], ids=["folders", "photo"])
+def test_the_examples_in_the_docstrings(module: types.ModuleType) -> None:
+    failed, tried = doctest.testmod(module)
+    assert tried
+    assert not failed
+
+
 def test_fit_size() -> None:
     assert images.fit_size(3, 2, 6) == (6, 4)
     assert images.fit_size(2, 4, 5) == (3, 5)  # 2.5: half up
@@ -69,8 +78,8 @@ def test_fit_size() -> None:
 
 
 def test_resize_to_the_same_size_returns_the_photo_itself() -> None:
-    photo = images.Photo(drawn.photo(5, 6).astype(np.float32))
-    assert images.resize(photo, 5, 6) is photo
+    small = images.Photo(drawn.photo(5, 6).astype(np.float32))
+    assert images.resize(small, 5, 6) is small
 
 
 @pytest.mark.parametrize(("height", "width"), [(0, 5), (5, -1)])
@@ -118,5 +127,5 @@ def test_resize_makes_no_fringe_around_transparent_parts(size: tuple[int, int], 
 
 
 def test_resize_keeps_the_colors_hidden_under_transparency() -> None:
-    photo = images.Photo(np.full((9, 9, 3), 77, np.float32), np.zeros((9, 9), np.float32))
-    np.testing.assert_allclose(images.resize(photo, 4, 4).rgb, 77, atol=0.01)
+    hidden = images.Photo(np.full((9, 9, 3), 77, np.float32), np.zeros((9, 9), np.float32))
+    np.testing.assert_allclose(images.resize(hidden, 4, 4).rgb, 77, atol=0.01)

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tfstyle import errors
 from tfstyle.images import decoding, encoding
@@ -60,46 +60,62 @@ def find_photos(folder: str | os.PathLike[str], *, exclude: str | os.PathLike[st
         errors.InputError: There is no such folder.
     """
     root = pathlib.Path(folder)
-    if not os.path.isdir(root):  # noqa: PTH112 - unlike Path.is_dir, False for every name the system refuses
+    if not os.path.isdir(root):  # noqa: PTH112 - unlike Path.is_dir, False for every name that the system refuses
         raise errors.InputError(f"{root}: no such folder: check the name")
-    seen = {os.path.realpath(root)}
-    if exclude is not None:
-        seen |= {os.path.realpath(exclude)} - seen
-    ignored = set(seen) - {os.path.realpath(root)}
-    found: list[pathlib.Path] = []
-    skipped: dict[pathlib.Path, str] = {}
-    for path in _walk(root, seen, ignored, skipped):
-        reason = _reason_to_skip(path)
-        if reason:
-            skipped[path] = reason
+    walk = _Walk(root, exclude)
+    return FoundPhotos(tuple(sorted(walk.photos)), dict(sorted(walk.skipped.items())))
+
+
+class _Walk:
+    """Sorts everything visible below a folder into photos and skipped paths."""
+
+    def __init__(self, root: pathlib.Path, exclude: str | os.PathLike[str] | None) -> None:
+        self.photos: list[pathlib.Path] = []
+        self.skipped: dict[pathlib.Path, str] = {}
+        own = os.path.realpath(root)
+        self._excluded = {os.path.realpath(exclude)} - {own} if exclude is not None else set()
+        self._entered = {own}  # real paths, so that links cannot lead in circles
+        self._enter(root)
+
+    def _enter(self, folder: pathlib.Path) -> None:
+        try:
+            with os.scandir(folder) as entries:  # far fewer system calls than Path.iterdir: data sets have 10^5 files
+                visible = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
+        except OSError as error:
+            self.skipped[folder] = f"cannot be read: {error.strerror}"
+            return
+        for entry in visible:
+            path = folder / entry.name
+            if _is(entry.is_dir):
+                self._follow(path)
+            elif reason := _reason_to_skip(path, is_file=_is(entry.is_file)):
+                self.skipped[path] = reason
+            else:
+                self.photos.append(path)
+
+    def _follow(self, path: pathlib.Path) -> None:
+        real = os.path.realpath(path)
+        if real in self._excluded:
+            return
+        if real not in self._entered:
+            self._entered.add(real)
+            self._enter(path)
+        elif pathlib.Path(os.path.realpath(path.parent)).is_relative_to(real):
+            self.skipped[path] = "a link loop"
         else:
-            found.append(path)
-    return FoundPhotos(tuple(sorted(found)), dict(sorted(skipped.items())))
+            self.skipped[path] = "another link to the same folder"
 
 
-def _walk(
-    folder: pathlib.Path, seen: set[str], ignored: set[str], skipped: dict[pathlib.Path, str]
-) -> Iterator[pathlib.Path]:
-    """Yields the visible files below a folder; notes the folders that it does not enter."""
+def _is(kind: Callable[[], bool]) -> bool:
     try:
-        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    except OSError as error:
-        skipped[folder] = f"cannot be read: {error.strerror}"
-        return
-    for entry in entries:
-        if not entry.is_dir():
-            yield entry
-        elif (real := os.path.realpath(entry)) not in seen:
-            seen.add(real)
-            yield from _walk(entry, seen, ignored, skipped)
-        elif real not in ignored:
-            is_loop = pathlib.Path(os.path.realpath(folder)).is_relative_to(real)
-            skipped[entry] = "a link loop" if is_loop else "another link to the same folder"
+        return kind()
+    except OSError:  # a link loop
+        return False
 
 
-def _reason_to_skip(path: pathlib.Path) -> str | None:
+def _reason_to_skip(path: pathlib.Path, *, is_file: bool) -> str | None:
     suffix = path.suffix.lower()
-    if path.is_file():
+    if is_file:
         if suffix in decoding.SUFFIXES:
             return None
         if suffix in _RAW:

@@ -36,7 +36,7 @@ def decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     elif upright.mode == "I":
         rgb = _three(_gray32(np.asarray(upright, np.float64)))
     elif upright.mode == "F":
-        rgb = _three(tiff.scaled(np.asarray(upright, np.float64)))
+        rgb = _three(tiff.scaled(np.asarray(upright, np.float32)))
     else:
         rgb = np.asarray(profiles.to_srgb(upright, image.info.get("icc_profile")), np.float32)
     return rgb if colors is None else colors.to_srgb(rgb), alpha

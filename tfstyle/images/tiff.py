@@ -28,6 +28,7 @@ _FLOAT = 3
 
 # The brightest twentieth of the values is ignored: a window or lamp may be far brighter than white.
 _HIGHLIGHTS = 0.95
+_SAMPLES = 1_000_000  # values that the quantiles are taken from
 _UNDERSHOOT = 0.1  # share of the brightest: sharpening and color conversion go a little below black
 # White, and the value up to which highlights may reach: four stops over 1 (scene-linear light), two over the others.
 _WHITES = ((1.0, 16.0), (255.0, 1020.0), (65535.0, 262140.0))
@@ -164,7 +165,7 @@ def _split(array: np.ndarray, extra: int) -> tuple[np.ndarray, np.ndarray | None
     """Splits channels of any number type into colors `[H, W, 3]`, 0..255, and opacity `[H, W]`, 0..1, if there is."""
     count = 3 if array.shape[2] >= 3 else 1
     white = None if array.dtype.kind == "f" else float(np.iinfo(array.dtype).max)
-    values = array.astype(np.float64)
+    values: np.ndarray = array.astype(np.float64 if array.dtype.itemsize > 4 or white else np.float32)
     colors = values[..., :count]
     alpha = None
     if extra in (_PREMULTIPLIED, _OPACITY) and array.shape[2] > count:
@@ -195,9 +196,11 @@ def scaled(values: np.ndarray) -> np.ndarray:
     """
     if not np.isfinite(values).all():
         raise errors.InputError("has pixels that are not finite numbers: give an intact image")
-    low, high = np.quantile(values, [1 - _HIGHLIGHTS, _HIGHLIGHTS])
+    some = values.ravel()[:: max(1, values.size // _SAMPLES)]
+    low, high = np.quantile(some.astype(np.float64), [1 - _HIGHLIGHTS, _HIGHLIGHTS])
     for white, brightest in _WHITES:
         if low >= -_UNDERSHOOT * min(white, high) and high <= brightest:
             return np.clip(values, 0, white) * (255 / white)
-    darkest, brightest = values.min(), values.max()
-    return (values - darkest) * (255 / max(brightest - darkest, 1e-30))
+    wide = values.astype(np.float64)  # the span of float32 values may exceed float32
+    span = max(wide.max() - wide.min(), 1e-30)
+    return (wide - wide.min()) * (255 / span)
