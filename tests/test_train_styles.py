@@ -1,4 +1,4 @@
-"""The program that makes the shipped styles: stages, resumption, what it refuses."""
+"""The program that trains the shipped styles: stages, resumption, refusals."""
 
 import json
 import pathlib
@@ -10,7 +10,7 @@ from tfstyle import stylebook
 from train import recipes, styles
 
 
-def test_photos_to_score_on_are_looked_for_before_the_training(monkeypatch, capsys):
+def test_a_missing_folder_of_photos_is_refused_before_training(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["styles", "scream", "--data", "photos", "--photos", "nowhere"])
     monkeypatch.setattr(styles, "_tfstyle", lambda *words: pytest.fail(f"started {words}"))
     with pytest.raises(SystemExit):
@@ -21,7 +21,7 @@ def test_photos_to_score_on_are_looked_for_before_the_training(monkeypatch, caps
 class TestStages:
     @pytest.fixture
     def train(self, tmp_path, monkeypatch):
-        """Trains nothing, but leaves what a training leaves; returns the commands."""
+        """Pretends to train and writes the cards; returns cards and commands."""
         commands = []
 
         def run(*words):
@@ -44,7 +44,7 @@ class TestStages:
 
     RECIPE = recipes.Recipe(("--steps 5", "--steps 7 --crop 192"), beginning="")
 
-    def test_each_begins_with_the_one_before(self, train, tmp_path):
+    def test_each_starts_from_the_previous_one(self, train, tmp_path):
         cards, (first, second) = train(self.RECIPE)
         assert cards == [{"words": 1}]
         assert "--begin-with" not in first
@@ -52,23 +52,23 @@ class TestStages:
         assert second[second.index("-o") + 1] == str(tmp_path / "scream")
         assert "--steps 7 --crop 192" in " ".join(second)
 
-    def test_what_is_done_is_not_done_again(self, train):
+    def test_finished_stages_are_not_repeated(self, train):
         train(self.RECIPE)
         cards, commands = train(self.RECIPE, resume=True)
         assert [command[-1] for command in commands] == ["--resume"]
         assert cards == [{"words": 1}]
 
-    def test_an_accelerator_does_the_steps_of_each(self, train):
+    def test_an_accelerator_does_the_steps_of_each_stage(self, train):
         _, commands = train(self.RECIPE, accelerated=True)
         assert [command[0] for command in commands] == ["accelerator", "train"] * 2
         for steps, finish in (commands[:2], commands[2:]):
             assert [*steps[1:], "--resume"] == finish[1:]
 
-    def test_begins_with_another_style(self, train, tmp_path):
+    def test_starts_from_another_style(self, train, tmp_path):
         _, (command,) = train(recipes.Recipe(("--steps 5",), beginning="shipwreck"))
         assert command[command.index("--begin-with") + 1] == str(tmp_path / "shipwreck")
 
-    def test_begins_with_its_part_of_the_common_network(self, train, tmp_path):
+    def test_starts_from_its_part_of_the_joint_network(self, train, tmp_path):
         _, (command,) = train(recipes.Recipe(("--steps 5",)))
         beginning = pathlib.Path(command[command.index("--begin-with") + 1])
         assert (beginning / "network.weights.h5").stat().st_size > 0
@@ -76,7 +76,7 @@ class TestStages:
 
 
 class TestLast:
-    """A stage added to a recipe, for a style that is shipped."""
+    """A stage added to the recipe of a shipped style."""
 
     @pytest.fixture
     def folder(self, tmp_path, monkeypatch):
@@ -91,7 +91,7 @@ class TestLast:
 
     @pytest.fixture
     def run(self, folder, monkeypatch):
-        """Runs the program, whose trainings only note what they began with; may stop it at a command."""
+        """Runs the program; trainings only log where they started, and a command may interrupt it."""
         commands = []
 
         def pretended(*words):
@@ -125,34 +125,34 @@ class TestLast:
         card = json.loads((folder / "card.json").read_text())
         return [stage["settings"]["seed"] for stage in (*card["stages"], card)]
 
-    def test_begins_with_the_shipped_network(self, run, folder, monkeypatch):
-        monkeypatch.setattr(styles, "_beginning", lambda *_: pytest.fail("nobody needs the first stage's beginning"))
+    def test_starts_from_the_shipped_network(self, run, folder, monkeypatch):
+        monkeypatch.setattr(styles, "_beginning", lambda *_: pytest.fail("needs no starting point"))
         assert run("--last") == ["train", "evaluate"]
         assert (folder / "network.weights.h5").read_text() == "shipped, 3"
         assert self.seeds(folder) == [1, 2, 3]
         assert not (folder / "training").exists()
 
     @pytest.mark.parametrize("command", ["train", "evaluate"])
-    def test_interrupted_it_is_gone_on_with(self, run, folder, capsys, command):
+    def test_an_interrupted_run_is_resumed(self, run, folder, capsys, command):
         with pytest.raises(KeyboardInterrupt):
             run("--last", stopping_at=command)
         with pytest.raises(SystemExit):
             run("--last")
-        assert "go on with --resume" in capsys.readouterr().err
+        assert "continue it with --resume" in capsys.readouterr().err
         run("--resume")
         assert (folder / "network.weights.h5").read_text() == "shipped, 3"
         assert self.seeds(folder) == [1, 2, 3]
 
     @pytest.mark.parametrize("stages", [("--seed 1",), ("--seed 1", "--seed 2"), ("--seed 1",) * 4])
-    def test_a_network_of_another_number_of_stages_is_refused(self, run, folder, capsys, monkeypatch, stages):
+    def test_another_number_of_stages_is_refused(self, run, folder, capsys, monkeypatch, stages):
         monkeypatch.setitem(recipes.STYLES, "scream", recipes.Recipe(stages))
         with pytest.raises(SystemExit):
             run("--last")
-        assert "add one to its recipe" in capsys.readouterr().err
+        assert "add one stage to its recipe" in capsys.readouterr().err
         assert not (folder / "training").exists()
 
-    def test_nor_does_one_that_was_never_trained_serve(self, run, folder, capsys):
+    def test_a_style_without_card_is_refused(self, run, folder, capsys):
         (folder / "card.json").unlink()
         with pytest.raises(SystemExit):
             run("--last")
-        assert "its card does not tell of 2 stages" in capsys.readouterr().err
+        assert "its card does not have 2 stages" in capsys.readouterr().err

@@ -1,15 +1,14 @@
-"""Trains the network that all shipped styles begin with: ``python -m train.beginning --data FOLDER``.
+"""Trains the network that most shipped styles start from: ``python -m train.beginning --data FOLDER``.
 
-One `realtime` network learns all paintings at once: photo i of a batch is painted in style i, with a scale and an
-offset of its own in every normalisation and all convolutions in common (Dumoulin, Shlens and Kudlur 2017, section 2.2).
-What it writes, ``train/beginning.weights.h5``, holds a good start for each; `extract` takes one out.
+One `realtime` network learns all paintings jointly: photo i of a batch is stylized in style i. Each style has its own
+scale and offset in every normalization, and all styles share the convolutions (Dumoulin, Shlens and Kudlur 2017,
+section 2.2). The result, ``train/beginning.weights.h5``, is a good starting point for each style; `extract` takes one out.
 """
 
 import argparse
 import dataclasses
 import pathlib
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,22 +27,22 @@ _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 
 @dataclasses.dataclass(frozen=True)
 class Several:
-    """Styles side by side, one for each photo of a batch; stands in for a `stylebook.Style`.
+    """Several styles, one for each photo of a batch; used in place of a `stylebook.Style`.
 
     Attributes:
-        styles: which.
+        styles: in the order of the photos.
     """
 
     styles: Sequence[stylebook.Style]
 
     def grams(self, model: keras.Model, size: int, layers: Sequence[str]) -> Mapping[str, np.ndarray]:
-        """``[styles, C, C]`` by layer; see `stylebook.Painting.grams`."""
+        """Returns ``[styles, C, C]`` by layer; see `stylebook.Painting.grams`."""
         each = [style.grams(model, size, layers) for style in self.styles]
         return {layer: np.stack([np.asarray(grams[layer]) for grams in each]) for layer in layers}
 
 
 def norm_for(count: int) -> type[layers.InstanceNorm]:
-    """The class of normalising layers that treat each picture of a batch of ``count`` differently."""
+    """Returns a normalization layer class with its own weights for each picture of a batch of ``count``."""
 
     class NormOfEach(layers.InstanceNorm):
         def build(self, input_shape: tuple) -> None:
@@ -55,13 +54,13 @@ def norm_for(count: int) -> type[layers.InstanceNorm]:
 
 
 def extract(file: pathlib.Path, place: int, count: int, result: pathlib.Path) -> None:
-    """Takes one style's network out.
+    """Extracts the network of one style.
 
     Args:
-        file: what `main` wrote.
-        place: of the style among those trained.
-        count: of styles.
-        result: Keras' file of a plain `realtime` network.
+        file: the weights of all styles, from `train`.
+        place: index of the style.
+        count: number of styles.
+        result: the destination, Keras' weights file of a plain `realtime` network.
     """
     several, one = (
         networks.build("realtime", layer_classes=networks.LayerClasses(norm_for(count))),
@@ -76,45 +75,55 @@ def extract(file: pathlib.Path, place: int, count: int, result: pathlib.Path) ->
 
 
 def train(
-    names: Sequence[str], chosen: config.TrainingSettings, photos: data.Photos, until: int, *, resume: bool
-) -> None:
-    """Trains, with a checkpoint every minute, and writes `FILE`.
+    names: Sequence[str], settings: config.TrainingSettings, photos: data.Photos, until: int, *, resume: bool
+) -> Iterator[training.TrainingProgress]:
+    """Trains all styles jointly and writes `FILE`; saves a checkpoint every minute and when the caller stops.
 
     Args:
         names: of stored styles.
-        chosen: settings; the batch is as large as there are styles.
+        settings: of the training; the batch must be the number of styles.
         photos: from `data.open_photos`.
-        until: the step to end at, while the learning rate is still high: each style goes on from there alone.
-        resume: go on with an interrupted training of the same settings.
+        until: the last step to do. The learning rate is still high there, because each style is trained further.
+        resume: continue an interrupted training with the same settings.
+
+    Yields:
+        Progress.
     """
-    run = training.Training(chosen, Several([stylebook.load(name) for name in names]), photos, norm_for(len(names)))  # type: ignore[arg-type]
-    recipe: dict[str, Any] = {"styles": list(names), "settings": dataclasses.asdict(chosen)}
-    kept = checkpoints.load(FILE) if resume else None
-    if kept and kept[0] == recipe:
-        run.restore(kept[1])
-    course, saved_at = iter(run), time.monotonic()
-    while run.step < until:
-        progress = next(course)
-        left = f"{progress.remaining / 60:.1f} min left"
-        print(f"{progress.step}/{progress.steps} {progress.headline} {left}", flush=True)
-        if time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
-            checkpoints.save(FILE, recipe, run.state())
-            saved_at = time.monotonic()
+    styles = Several([stylebook.load(name) for name in names])
+    run = training.Training(settings, styles, photos, norm_for(len(names)))  # type: ignore[arg-type]
+    recipe: dict[str, Any] = {"styles": list(names), "settings": settings.stored}
+    state = checkpoints.Interrupted(FILE, resume=resume).state(recipe)
+    if state is not None:
+        run.restore(state)
+
+    def save() -> None:
+        checkpoints.save(FILE, recipe, run.state())
+
+    yield from checkpoints.checkpointed(_steps(run, until), save, seconds=_SECONDS_BETWEEN_CHECKPOINTS)
     run.network.save_weights(FILE)
     checkpoints.remove(FILE)
-    print(f"saved {FILE} after {run.seconds / 60:.0f} minutes of training")
+
+
+def _steps(run: training.Training, until: int) -> Iterator[training.TrainingProgress]:
+    steps = iter(run)
+    while run.step < until:
+        yield next(steps)
 
 
 def main() -> None:
-    """Reads the command line."""
+    """Reads the command line, trains and prints progress."""
     parser = argparse.ArgumentParser(prog="python -m train.beginning", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", required=True, help="photos to train on")
-    parser.add_argument("--steps", type=int, default=3400, help="that the learning rate would fall over")
-    parser.add_argument("--until", type=int, default=2400, help="the step to end at")
-    parser.add_argument("--resume", action="store_true", help="go on with an interrupted training")
+    parser.add_argument("--steps", type=int, default=3400, help="steps over which the learning rate decays")
+    parser.add_argument("--until", type=int, default=2400, help="last step to do")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted training")
     arguments = parser.parse_args()
-    chosen = config.TrainingSettings(steps=arguments.steps, batch=len(recipes.PAINTINGS), finish=0)
-    train(recipes.PAINTINGS, chosen, data.open_photos(arguments.data), arguments.until, resume=arguments.resume)
+    settings = config.TrainingSettings(steps=arguments.steps, batch=len(recipes.PAINTINGS), finish=0)
+    photos = data.open_photos(arguments.data)
+    for progress in train(recipes.PAINTINGS, settings, photos, arguments.until, resume=arguments.resume):
+        left = f"{progress.remaining / 60:.1f} min left"
+        print(f"{progress.step}/{progress.steps} {progress.headline} {left}", flush=True)
+    print(f"saved {FILE}")
 
 
 if __name__ == "__main__":
