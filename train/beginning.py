@@ -2,7 +2,7 @@
 
 One `realtime` network learns all paintings jointly: photo i of a batch is stylized in style i. Each style has its own
 scale and offset in every normalization, and all styles share the convolutions (Dumoulin, Shlens and Kudlur 2017,
-section 2.2). The result, ``train/beginning.weights.h5``, is a good starting point for each style; `extract` takes one out.
+section 2.2). The result, ``train/beginning.weights.h5``, is a good starting point for each style; see `extract`.
 """
 
 import argparse
