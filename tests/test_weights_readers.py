@@ -145,7 +145,7 @@ def test_missing_file_and_folder(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"PK", b"hello, world, this is text", b"\xff\xd8\xff\xe0" * 9])
 def test_other_files(path, data):
     path.write_bytes(data)
-    refused(path, "not a file of weights", ".safetensors")
+    refused(path, "not a weight file", ".safetensors")
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])

@@ -1,15 +1,37 @@
-"""Losses of neural style transfer: pure functions of features and of pixels.
+"""The losses of neural style transfer: pure functions of features, Gram matrices and pixels.
 
-Three normalisations ("forms") of the same two ideas, content and style; the normalisation is where style-transfer code
-usually goes wrong, so each is named and written once:
+Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style" (2015), compare two pictures by what a pretrained
+network sees in them. *Content* is the features of a layer, ``F``, with N channels at M positions. *Style* is their Gram
+matrix, ``G = F^T F``: which channels are active together, wherever that is. An image is
+painted by minimizing::
 
-* ``gatys``: Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style" (2015), equations 1, 3 and 4.
-* ``mean``: the averaged form of many courses and of Johnson et al. (2016): content divided by the number of entries.
-* ``relative`` (ours, the default): every term divided by the mean square of its own target. A weight then means the
-  same for every painting, image size and network.
+    content(F, F of the photo) + style(G, G of the painting), summed over layers, with weights.
 
-Feature maps are ``[B, H, W, C]``; Gram matrices are divided by the number of positions, so that images of different
-sizes compare.
+Papers and courses agree on these ideas and differ in the normalization, which is where implementations usually go
+wrong. This module has three normalizations ("forms") of each:
+
+========  ===============================  ===================================  ===============================
+form      content                          style, per layer                     source
+========  ===============================  ===================================  ===============================
+gatys     sum((F - P)^2) / 2               sum((G - A)^2) / (4 N^2)             Gatys 2015, equations 1 and 4
+mean      mean((F - P)^2)                  the same, averaged over the batch    Johnson et al. 2016, equation 2
+relative  mean((F - P)^2) / mean(P^2)      mean((G - A)^2) / mean(A^2)          ours; the default
+========  ===============================  ===================================  ===============================
+
+P and A are the targets: features of the photo, Gram matrix of the painting. In the relative form a weight means the
+same for every painting, image size, layer and network: 0 is a perfect match, an unrelated picture is at about 1.
+
+Feature maps are ``[B, H, W, C]``. All Gram matrices here are divided by the number of positions, ``G = F^T F / M``, so
+that pictures of different sizes compare. That is why M does not appear in the table: Gatys' 1 / (4 N^2 M^2) applies to
+undivided matrices.
+
+>>> import numpy as np
+>>> features = np.ones((1, 2, 2, 3), "float32")
+>>> gram = gram_matrix(features)
+>>> tuple(gram.shape), float(gram[0, 0, 0])
+((1, 3, 3), 1.0)
+>>> float(style_relative(gram, gram)), float(content_relative(0 * features, features))
+(0.0, 1.0)
 """
 
 from collections.abc import Callable
@@ -33,17 +55,17 @@ __all__ = [
 
 Tensor: TypeAlias = keras.KerasTensor
 
-# A target that is zero everywhere (a black layer) must not divide by zero; small enough for networks with features of
-# 1e-4, whose Gram matrices have mean squares of 1e-16.
+# Prevents division by zero if a target is zero everywhere (a layer that a black picture does not activate). Far below
+# the mean square of the Gram matrices of networks with features as small as 1e-4, which is 1e-16.
 _TINY = 1e-20
 
 
 def gram_matrix(features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Correlations between channels, averaged over positions: Gatys 2015, equation 3, divided by M.
+    """Computes the Gram matrix: products of channels, averaged over positions. Gatys 2015, equation 3, divided by M.
 
     Args:
-        features: ``[B, H, W, C]``; of bfloat16 the products are bfloat16, too, and summed in float32.
-        mask: ``[B, H, W]``, 0..1, how much each position counts; None counts all alike.
+        features: ``[B, H, W, C]``. bfloat16 features are multiplied in bfloat16 and summed in float32.
+        mask: ``[B, H, W]``, weight of each position, 0..1; None weighs all equally.
 
     Returns:
         ``[B, C, C]``, float32, symmetric.
@@ -59,7 +81,7 @@ def gram_matrix(features: Tensor, mask: Tensor | None = None) -> Tensor:
 
 @ops.custom_gradient
 def _self_product(flat: Tensor) -> tuple[Tensor, Callable]:
-    """F^T F, float32. Its gradient F (D + D^T) is one matrix product; automatic differentiation makes two."""
+    """Computes F^T F in float32. Its gradient, F (D + D^T), is one matrix product; autodiff would make two."""
 
     def gradient(*args: Tensor, upstream: Tensor | None = None) -> Tensor:
         change = args[0] if upstream is None else upstream
@@ -70,57 +92,57 @@ def _self_product(flat: Tensor) -> tuple[Tensor, Callable]:
 
 
 def content_gatys(features: Tensor, target: Tensor) -> Tensor:
-    """Half the summed squared difference: Gatys 2015, equation 1.
+    """Computes half the sum of squared differences: Gatys 2015, equation 1.
 
     Args:
         features: ``[B, H, W, C]`` of the image.
-        target: the same of the content photo.
+        target: ``[B, H, W, C]`` of the photo.
 
     Returns:
-        Scalar, summed over the batch.
+        Scalar, summed over the batch. Grows with the image and the number of channels.
     """
     return ops.sum(ops.square(features - target)) / 2
 
 
 def content_mean(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference: Johnson 2016, equation 2 (up to its choice of layer).
+    """Computes the mean squared difference: Johnson et al. 2016, equation 2.
 
     Args:
         features: ``[B, H, W, C]`` of the image.
-        target: the same of the content photo.
+        target: ``[B, H, W, C]`` of the photo.
 
     Returns:
-        Scalar.
+        Scalar, averaged over the batch.
     """
     return ops.mean(ops.square(features - target))
 
 
 def content_relative(features: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference in units of the target's mean square.
+    """Computes the mean squared difference relative to the target's mean square. Ours.
 
     Args:
         features: ``[B, H, W, C]`` of the image.
-        target: the same of the content photo.
+        target: ``[B, H, W, C]`` of the photo.
 
     Returns:
-        Scalar, the batch's mean; 0 for the photo itself, about 1 for a picture that has nothing of it.
+        Scalar, averaged over the batch: 0 for the photo itself, about 1 for an unrelated picture.
     """
     return ops.mean(_per_picture(features - target) / ops.maximum(_per_picture(target), _TINY))
 
 
 def _per_picture(features: Tensor) -> Tensor:
-    """Mean squares ``[B]``: each picture is measured by its own, whatever the batch and the number of devices."""
+    """Computes mean squares ``[B]``. Each picture has its own, so batches and devices do not matter."""
     return ops.mean(ops.square(features), (1, 2, 3))
 
 
 def style_gatys(gram: Tensor, target: Tensor) -> Tensor:
-    """Squared Gram difference over 4 N^2: Gatys 2015, equation 4, with each Gram divided by its own M.
+    """Computes the squared difference of Gram matrices over 4 N^2: Gatys 2015, equation 4.
 
-    The paper's 1 / (4 N^2 M^2) supposes painting and picture of one size; dividing each Gram matrix by its own number
-    of positions is the same there and right elsewhere.
+    The paper's 1 / (4 N^2 M^2) assumes that painting and image have the same size. Gram matrices that are divided by
+    their own number of positions give the same value there, and the intended one elsewhere.
 
     Args:
-        gram: ``[B, N, N]`` of the image.
+        gram: ``[B, N, N]`` of the image, from `gram_matrix`.
         target: ``[N, N]`` or ``[B, N, N]`` of the painting.
 
     Returns:
@@ -131,44 +153,47 @@ def style_gatys(gram: Tensor, target: Tensor) -> Tensor:
 
 
 def style_mean(gram: Tensor, target: Tensor) -> Tensor:
-    """Squared Gram difference over (2 nH nW nC)^2, which is 4 N^2 M^2, averaged over the batch as the content is.
+    """Computes the squared difference of Gram matrices over (2 nH nW nC)^2, the notation of many courses.
+
+    The denominator is Gatys' 4 N^2 M^2, so that this is `style_gatys` averaged over the batch, as the content is.
 
     Args:
-        gram: ``[B, N, N]`` of the image.
+        gram: ``[B, N, N]`` of the image, from `gram_matrix`.
         target: ``[N, N]`` or ``[B, N, N]`` of the painting.
 
     Returns:
-        Scalar; for one image the same as `style_gatys`.
+        Scalar, averaged over the batch; for a single image equal to `style_gatys`.
     """
     return style_gatys(gram, target) / ops.shape(gram)[0]
 
 
 def style_relative(gram: Tensor, target: Tensor) -> Tensor:
-    """Mean squared Gram difference in units of the target's mean square.
+    """Computes the mean squared difference of Gram matrices relative to the target's mean square. Ours.
 
     Args:
-        gram: ``[B, N, N]`` of the image.
+        gram: ``[B, N, N]`` of the image, from `gram_matrix`.
         target: ``[N, N]`` or ``[B, N, N]`` of the painting.
 
     Returns:
-        Scalar, the batch's mean; 0 for the painting's own statistics, about 1 for an image that has none of them.
+        Scalar, averaged over the batch: 0 for the painting's own statistics, about 1 for an unrelated picture.
     """
     differences, energies = (ops.mean(ops.square(each), (-2, -1)) for each in (gram - target, target))
     return ops.mean(differences / ops.maximum(energies, _TINY))
 
 
 def grid(image: Tensor, period: int = 4, tile: int = 64) -> Tensor:
-    """How even pixels of the same place in a block are, against those of other places: the grid that upsampling leaves.
+    """Measures the grid (checkerboard) that upsampling leaves in a picture. Ours.
 
-    The mean block of every tile is compared to its own mean colour. Ours; no paper's.
+    In a picture without a grid, the average of many blocks of pixels is one flat color. The loss is the variance of the
+    mean block of every tile.
 
     Args:
-        image: ``[B, H, W, 3]``, 0..255; what is beyond whole tiles is left out.
-        period: side of a block, pixels: 4 catches periods 2 and 4.
-        tile: pixels, a multiple of the period.
+        image: ``[B, H, W, 3]``, 0..255; pixels beyond whole tiles are ignored.
+        period: side of a block, pixels; 4 catches grids of period 2 and 4.
+        tile: side of a tile, pixels, a multiple of the period.
 
     Returns:
-        Scalar, mean square, in 0..1 units; 0 for a picture smaller than a tile.
+        Scalar, mean square in units of the full range squared; 0 for a picture smaller than a tile.
     """
     rows, columns = (int(side) // tile for side in image.shape[1:3])
     if not rows * columns:
@@ -181,23 +206,23 @@ def grid(image: Tensor, period: int = 4, tile: int = 64) -> Tensor:
 
 
 def total_variation(image: Tensor) -> Tensor:
-    """Mean squared difference between neighbouring pixels, in units of the full range squared.
+    """Computes the mean squared difference between neighboring pixels, a smoothness prior.
 
-    The smoothness prior of Mahendran and Vedaldi (2015, equation 3 with beta = 2), averaged so that it does not grow
-    with the image. A side of one pixel has no neighbours and adds nothing.
+    Mahendran and Vedaldi 2015, equation 3 with beta = 2, averaged instead of summed so that it does not grow with the
+    image. A side of one pixel has no neighbors and adds nothing.
 
     Args:
         image: ``[B, H, W, 3]``, 0..255.
 
     Returns:
-        Scalar.
+        Scalar, in units of the full range squared.
     """
     return _variation(image / 255.0)
 
 
 @ops.custom_gradient
 def _variation(image: Tensor) -> tuple[Tensor, Callable]:
-    """See `total_variation`. Measured, 384 x 288: 1.0 ms with its gradient, 7.0 ms by automatic differentiation."""
+    """Computes `total_variation` with a hand-written gradient. Measured, 384 x 288: 1.0 ms, by autodiff 7.0 ms."""
     count, height, width, channels = ops.shape(image)
     rows = ops.reshape(image, (-1, height, width * channels))
     down = ops.pad(rows[:, 1:] - rows[:, :-1], ((0, 0), (1, 1), (0, 0)))

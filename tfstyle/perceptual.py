@@ -1,7 +1,7 @@
-"""The perceptual loss: a frozen network, targets, weights. Both paths, slow and fast, minimise this one.
+"""The perceptual loss: a frozen network, targets and weights. The slow and the fast path both minimize it.
 
-The loss is a sum of *terms*, one per layer and kind, kept apart by name (``content/conv4_2``, ``style/conv1_1``,
-``variation``) so that logs, plots and error messages can speak of each.
+The loss is a weighted sum of *terms*, one per kind and layer: ``content/conv4_2``, ``style/conv1_1``, ``variation``.
+Terms keep their names, so that logs, plots and error messages can refer to each.
 """
 
 import dataclasses
@@ -20,14 +20,14 @@ Tensors: TypeAlias = Mapping[str, Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """What is compared, and how much it counts.
+    """Which layers are compared, in what form, and with what weights.
 
     Attributes:
         content: weight per content layer.
         style: weight per style layer.
         variation: weight of the total variation.
-        form: a name of `losses.CONTENT`.
-        pixels: weight of the plain mean squared difference from the photo's own pixels, 0..1 units.
+        form: normalization of the losses, a key of `losses.CONTENT`.
+        pixels: weight of the mean squared difference from the photo's pixels, in units of 0..1.
     """
 
     content: Mapping[str, float]
@@ -38,27 +38,27 @@ class Objective:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Every layer that is looked at, once."""
+        """All content and style layers, without duplicates."""
         return tuple(dict.fromkeys([*self.content, *self.style]))
 
     def weight(self, term: str) -> float:
-        """What a term's name weighs: ``style/conv1_1`` its layer's share of style, ``variation`` that kind's weight."""
+        """Looks up the weight of a term by its name, for instance ``style/conv1_1`` or ``variation``."""
         kind, _, layer = term.partition("/")
         weight = getattr(self, kind)
         return weight[layer] if layer else weight
 
 
 class PerceptualLoss:
-    """Terms and total of the loss of an image against fixed targets.
+    """Computes the loss of an image against fixed targets.
 
-    A plain object, not a Keras layer: the frozen network must not end up among a trainer's variables.
+    A plain object, not a Keras layer: the frozen network must not become part of a trainer's variables.
 
     Args:
-        model: from `features.build`, with at least the objective's layers; None if it has none.
-        objective: what counts.
+        model: from `features.build`, with the objective's layers; None if the objective has none.
+        objective: layers, form and weights.
         content: features of the photo per content layer, ``[B, h, w, C]``.
         grams: Gram matrices of the painting per style layer, ``[C, C]`` or ``[B, C, C]``.
-        pixels: the photo ``[B, H, W, 3]``, if pixels are compared.
+        pixels: the photo ``[B, H, W, 3]``, 0..255, if pixels are compared.
     """
 
     def __init__(
@@ -73,13 +73,13 @@ class PerceptualLoss:
         self.content, self.grams, self.pixels = content, grams, pixels
 
     def terms(self, image: Tensor) -> dict[str, Tensor]:
-        """Unweighted terms.
+        """Computes the unweighted terms.
 
         Args:
             image: ``[B, H, W, 3]``, 0..255.
 
         Returns:
-            Scalars by name.
+            Scalars by term name.
         """
         objective = self.objective
         features = self.model(image) if self.model is not None else {}
@@ -94,17 +94,17 @@ class PerceptualLoss:
         return terms
 
     def total(self, terms: Tensors) -> Tensor:
-        """The weighted sum of `terms`, a scalar."""
+        """Adds up `terms` with their weights; a scalar."""
         return sum(self.objective.weight(name) * value for name, value in terms.items())
 
 
 def content_targets(model: keras.Model, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-    """Features of the photo.
+    """Computes the features of the photo.
 
     Args:
         model: from `features.build`.
         image: ``[B, H, W, 3]``, 0..255.
-        layers: which.
+        layers: layer names.
 
     Returns:
         ``[B, h, w, C]`` by layer, float32.
@@ -116,13 +116,13 @@ def content_targets(model: keras.Model, image: Tensor, layers: Sequence[str]) ->
 def style_grams(
     model: keras.Model, image: Tensor, layers: Sequence[str], mask: Tensor | None = None
 ) -> dict[str, Tensor]:
-    """Gram matrices of the painting.
+    """Computes the Gram matrices of the painting.
 
     Args:
         model: from `features.build`.
         image: ``[B, H, W, 3]``, 0..255.
-        layers: which.
-        mask: ``[B, H, W]``, 0..1, what of the painting counts (its alpha channel); None for all.
+        layers: layer names.
+        mask: ``[B, H, W]``, 0..1, weight of each pixel (the alpha channel); None weighs all equally.
 
     Returns:
         ``[B, C, C]`` by layer, float32.
@@ -139,25 +139,25 @@ def _shrink(mask: Tensor | None, features: Tensor) -> Tensor | None:
 
 
 def blend(styles: Sequence[Tensors], weights: Sequence[float]) -> dict[str, Tensor]:
-    """Gram matrices of several styles at once.
+    """Blends the Gram matrices of several styles.
 
-    The weighted sum of squared distances to several targets differs only by a constant from the distance to their
-    weighted mean; so the mean is the target.
+    The weighted sum of squared distances to several targets differs from the squared distance to their weighted mean
+    only by a constant, so the mean is the target.
 
     Args:
         styles: Gram matrices by layer, for each style.
-        weights: one per style, any scale.
+        weights: one per style; only their ratios matter.
 
     Returns:
         Gram matrices by layer.
 
     Raises:
-        InputError: no style, or another number of weights than styles.
+        InputError: no style, or not one weight per style.
     """
     if not styles:
-        raise errors.InputError("there is no style to paint in: give a painting's file or a style's name")
+        raise errors.InputError("no style: give a painting's file or a style's name")
     if len(weights) != len(styles):
-        raise errors.InputError(f"style weights are {len(weights)} for {len(styles)} styles: give one for each")
+        raise errors.InputError(f"{len(weights)} style weights for {len(styles)} styles: give one per style")
     total = sum(weights)
     return {
         name: sum(weight / total * grams[name] for grams, weight in zip(styles, weights, strict=True))
@@ -166,14 +166,14 @@ def blend(styles: Sequence[Tensors], weights: Sequence[float]) -> dict[str, Tens
 
 
 def summary(terms: Mapping[str, float], objective: Objective) -> dict[str, float]:
-    """Adds up the weighted terms by kind.
+    """Adds up the weighted terms of each kind.
 
     Args:
-        terms: unweighted terms by name, numbers.
-        objective: gives their weights.
+        terms: unweighted terms by name.
+        objective: the weights.
 
     Returns:
-        ``content``, ``style``, ``variation``, ``pixels`` as far as they occur.
+        Sums by kind: ``content``, ``style``, ``variation``, ``pixels``; kinds without a term are left out.
     """
     sums: dict[str, float] = {}
     for name, value in terms.items():
@@ -183,10 +183,10 @@ def summary(terms: Mapping[str, float], objective: Objective) -> dict[str, float
 
 
 def first_broken(terms: Mapping[str, float]) -> str | None:
-    """Name of the first term that is not a finite number, None if all are."""
+    """Finds the first term that is NaN or infinite; returns its name, None if all are finite."""
     return next((name for name, value in terms.items() if not math.isfinite(value)), None)
 
 
 def _float(tensor: Tensor) -> Tensor:
-    """Differences and sums are float32 whatever the network computes in."""
+    """Losses are computed in float32 whatever format the network uses."""
     return ops.cast(tensor, "float32")

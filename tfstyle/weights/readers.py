@@ -1,6 +1,6 @@
-"""Reads the named arrays out of a file of weights: HDF5 (Keras), npz, safetensors, or PyTorch's .pth.
+"""Reads the named arrays of a weight file: HDF5 (Keras), npz, safetensors or PyTorch's .pth.
 
-The format is told from the file's first bytes, not from its suffix. What the names mean is `weightnames`' matter.
+The format is recognized by the file's first bytes, not by its suffix. `layer_names` knows what the names mean.
 """
 
 import pathlib
@@ -20,7 +20,7 @@ Keep = Callable[[str], bool]
 
 ACCEPTED = "Keras .h5 or .weights.h5, .npz, .safetensors, PyTorch .pth"
 
-_SCALE = "_scale"  # `X_scale` beside 8-bit `X`: our own 8-bit files
+_SCALE = "_scale"  # `X_scale` next to 8-bit `X`: the format of compact.npz
 
 
 def _everything(_name: str) -> bool:
@@ -28,19 +28,19 @@ def _everything(_name: str) -> bool:
 
 
 def read(path: pathlib.Path, keep: Keep = _everything) -> dict[str, np.ndarray]:
-    """Returns the arrays of a file of weights.
+    """Reads the arrays of a weight file.
 
     Args:
-        path: The file.
-        keep: Says which names to read; not all, as the top of a VGG is seven eighths of its file.
+        path: the file.
+        keep: whether to read an array, by its name. (The top of a VGG is seven eighths of its file.)
 
     Returns:
-        Name as in the file (`group/…/name` for HDF5) to float32 array. 8-bit arrays `X` that come with a scale
-        `X_scale` (one number per output channel, the last axis) are returned as their product; arrays that hold
-        no numbers are left out.
+        float32 arrays by their name in the file (``group/…/name`` for HDF5). An 8-bit array ``X`` with a scale
+        ``X_scale`` (one number per output channel, the last axis) is multiplied by it. Arrays without numbers are left
+        out.
 
     Raises:
-        InputError: The file is missing, damaged, or none of the formats above.
+        InputError: the file is missing, damaged or in another format.
     """
     try:
         with path.open("rb") as file:
@@ -51,22 +51,22 @@ def read(path: pathlib.Path, keep: Keep = _everything) -> dict[str, np.ndarray]:
         return _floats(_reader(path, start)(path, keep))
     except errors.InputError:
         raise
-    except Exception as error:  # damaged bytes make h5py, zipfile and NumPy raise almost anything
+    except Exception as error:  # On damaged bytes h5py, zipfile and NumPy raise almost anything.
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise errors.InputError(f"{path}: damaged or cut short: {reason}") from error
+        raise errors.InputError(f"{path}: damaged or incomplete: {reason}") from error
 
 
 def _reader(path: pathlib.Path, start: bytes) -> Callable[[pathlib.Path, Keep], dict[str, np.ndarray]]:
-    """Returns the function that reads a file which starts with these 16 bytes."""
+    """Selects the reader for a file by its first 16 bytes."""
     if start.startswith(b"\x89HDF\r\n\x1a\n"):  # HDF5 File Format Specification, III.A
         return _read_h5
-    if start.startswith(b"PK\x03\x04"):  # PKWARE APPNOTE 4.3.7; npz and PyTorch's are both zip archives
+    if start.startswith(b"PK\x03\x04"):  # PKWARE APPNOTE 4.3.7; both npz and PyTorch files are zip archives
         return torch_file.load if _holds_pickle(path) else _read_npz
-    if start[8:9] == b"{":  # a safetensors file starts with the length of its JSON header, in 8 bytes
+    if start[8:9] == b"{":  # safetensors: 8 bytes with the length of the header, then the header, JSON
         return _read_safetensors
     if start.startswith(torch_file.LEGACY_START):
         return torch_file.load
-    raise errors.InputError(f"{path}: not a file of weights; accepted are {ACCEPTED}")
+    raise errors.InputError(f"{path}: not a weight file: use {ACCEPTED}")
 
 
 def _holds_pickle(path: pathlib.Path) -> bool:
@@ -82,11 +82,11 @@ def _read_h5(path: pathlib.Path, keep: Keep) -> dict[str, np.ndarray]:
 def _datasets(file: h5py.File) -> list[str]:
     names: list[str] = []
     file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-    return [name for name in names if "optimizer" not in name]  # its moments are named after the layers, too
+    return [name for name in names if "optimizer" not in name]  # Its moments are named after the layers as well.
 
 
 def _read_npz(path: pathlib.Path, keep: Keep) -> dict[str, np.ndarray]:
-    # Opened here, as np.load leaves a damaged file open.
+    # Opened here because np.load leaves a damaged file open.
     with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files if keep(name)}
 
@@ -111,10 +111,10 @@ def _each_float(arrays: dict[str, np.ndarray]) -> Iterator[tuple[str, np.ndarray
 
 
 def _float32(array: np.ndarray) -> np.ndarray | None:
-    """Returns an array's numbers as float32, or None where it holds none.
+    """Converts an array to float32; None if it does not hold numbers.
 
-    bfloat16, of which NumPy does not know, arrives as two raw bytes (kind V) or, from safetensors, as the type of
-    ml_dtypes (of the same kind): either way it is the upper half of a float32.
+    NumPy has no bfloat16. It arrives as two raw bytes (kind V) or, from safetensors, as the type of ml_dtypes (the same
+    kind); both are the upper half of a float32.
     """
     if array.dtype.kind == "V" and array.dtype.itemsize == 2:
         return (array.view(np.uint16).astype(np.uint32) << 16).view(np.float32)

@@ -1,8 +1,8 @@
-"""Reads the arrays out of a PyTorch `.pth` file, without PyTorch and without ever running what the file says.
+"""Reads the arrays of a PyTorch ``.pth`` file, without PyTorch and without executing code from the file.
 
-Two formats, as `torch.save` writes them (`torch/serialization.py`): a zip archive with one pickle and one file per
-storage (PyTorch 1.6 and later), and before that a row of pickles followed by the storages. A pickle is a program; this
-reader knows only the few words that a dictionary of tensors needs and refuses all others.
+`torch.save` (torch/serialization.py) writes two formats: since PyTorch 1.6, a zip archive with one pickle and one
+file per storage; before, several pickles followed by the storages. A pickle is a program. This reader knows the few
+globals that a dictionary of tensors needs and refuses all others.
 """
 
 import collections
@@ -38,7 +38,7 @@ _DTYPES = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Storage:
-    """A flat block of numbers: what `persistent_load` makes of a storage's entry in the pickle."""
+    """A flat block of numbers, as the pickle refers to it; see `_Unpickler.persistent_load`."""
 
     kind: str
     key: str
@@ -55,10 +55,10 @@ class _Tensor:
     strides: tuple[int, ...]
 
     def view(self, flat: np.ndarray) -> np.ndarray:
-        """Returns a copy of this view of the flat storage, after checking that it stays inside."""
+        """Copies this view out of the flat storage, after checking that it stays inside."""
         sizes = (self.offset, *self.shape, *self.strides)
         if len(self.shape) != len(self.strides) or any(not isinstance(n, int) or n < 0 for n in sizes):
-            raise ValueError("a tensor with a wrong shape")
+            raise ValueError("a tensor with an invalid shape")
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, self.strides, strict=True))
         count = math.prod(self.shape)
         if count and (last >= flat.size or count > flat.size):
@@ -69,7 +69,7 @@ class _Tensor:
 
 
 class _RebuildTensor:
-    """Stands in for `torch._utils._rebuild_tensor_v2`. No attributes: a pickle may set those of what it was given."""
+    """Replaces `torch._utils._rebuild_tensor_v2`. No attributes: a pickle can set those of its objects."""
 
     __slots__ = ()
 
@@ -80,7 +80,7 @@ class _RebuildTensor:
 
 
 class _RebuildParameter:
-    """Stands in for `torch._utils._rebuild_parameter`: a parameter is its tensor."""
+    """Replaces `torch._utils._rebuild_parameter`: a parameter is its tensor."""
 
     __slots__ = ()
 
@@ -88,7 +88,7 @@ class _RebuildParameter:
         return data
 
 
-_WORDS: dict[tuple[str, str], Any] = {
+_GLOBALS: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): collections.OrderedDict,
     ("torch._utils", "_rebuild_tensor_v2"): _RebuildTensor(),
     ("torch._utils", "_rebuild_parameter"): _RebuildParameter(),
@@ -97,18 +97,18 @@ _WORDS: dict[tuple[str, str], Any] = {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows `_WORDS` and nothing else."""
+    """Allows `_GLOBALS` and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Returns the stand-in for a name, or refuses."""
-        if (module, name) not in _WORDS:
+        """Returns the replacement for a global, or refuses."""
+        if (module, name) not in _GLOBALS:
             raise pickle.UnpicklingError(
-                f"it asks for {module}.{name}, and only plain tensors are read: save the model's state_dict()"
+                f"it refers to {module}.{name}, but only plain tensors are read: save the model's state_dict()"
             )
-        return _WORDS[module, name]
+        return _GLOBALS[module, name]
 
     def persistent_load(self, pid: Any) -> _Storage:
-        """Returns the storage that `("storage", kind, key, device, length)` stands for (legacy: with a view, None)."""
+        """Resolves ``("storage", kind, key, device, length)``; legacy files add a view, None."""
         tag, kind, key, _, length, *view = pid
         if tag != "storage" or kind not in _DTYPES or any(view) or not isinstance(length, int):
             raise pickle.UnpicklingError(f"an unknown kind of storage: {str(kind)[:40]}")
@@ -120,25 +120,25 @@ def _everything(_name: str) -> bool:
 
 
 def load(path: pathlib.Path, keep: Callable[[str], bool] = _everything) -> dict[str, np.ndarray]:
-    """Returns the tensors in a file that `torch.save` wrote from a dictionary of tensors.
+    """Reads the tensors of a file that `torch.save` wrote from a dictionary of tensors.
 
     Args:
-        path: The file, zip or legacy.
-        keep: Says which names to read. The numbers of the others are not looked at.
+        path: the file, zip or legacy.
+        keep: whether to read a tensor, by its name.
 
     Returns:
-        Name to array; names in nested dictionaries are joined with dots, whatever is no tensor is left out. Arrays are
-        float64, float32, float16 or int64 as stored; bfloat16 is returned as float32, which holds it exactly.
+        Arrays by name. Names in nested dictionaries are joined with dots; other objects are left out. Arrays are
+        float64, float32, float16 or int64 as stored; bfloat16 becomes float32, which represents it exactly.
 
     Raises:
-        InputError: The file is damaged, or holds something else than plain tensors.
+        InputError: the file is damaged or holds more than plain tensors.
     """
     try:
         reader = _load_zip if zipfile.is_zipfile(path) else _load_legacy
         return reader(path, keep)
-    except Exception as error:  # bytes of unknown origin make pickle and zipfile raise almost anything
+    except Exception as error:  # On damaged bytes pickle and zipfile raise almost anything.
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise errors.InputError(f"{path}: not a PyTorch file that can be read: {reason}") from error
+        raise errors.InputError(f"{path}: unreadable PyTorch file: {reason}") from error
 
 
 def _load_zip(path: pathlib.Path, keep: Callable[[str], bool]) -> dict[str, np.ndarray]:
@@ -147,7 +147,7 @@ def _load_zip(path: pathlib.Path, keep: Callable[[str], bool]) -> dict[str, np.n
         root = pickled.removesuffix("data.pkl")
         if f"{root}byteorder" in archive.namelist() and archive.read(f"{root}byteorder") != b"little":
             raise ValueError("written on a big-endian machine")
-        tensors = _chosen(_Unpickler(io.BytesIO(archive.read(pickled))).load(), keep)
+        tensors = _selected(_Unpickler(io.BytesIO(archive.read(pickled))).load(), keep)
         return {
             name: _array(tensor, archive.read(f"{root}data/{tensor.storage.key}")) for name, tensor in tensors.items()
         }
@@ -157,7 +157,7 @@ def _load_legacy(path: pathlib.Path, keep: Callable[[str], bool]) -> dict[str, n
     with path.open("rb") as file:
         if [_Unpickler(file).load(), _Unpickler(file).load()] != [_MAGIC_NUMBER, _LEGACY_VERSION]:
             raise ValueError("not written by torch.save")
-        _Unpickler(file).load()  # the writing machine's word sizes; what is read here does not depend on them
+        _Unpickler(file).load()  # The word sizes of the machine that wrote it; nothing here depends on them.
         tensors = dict(_tensors(_Unpickler(file).load()))
         storages = {tensor.storage.key: tensor.storage for tensor in tensors.values()}
         starts = _legacy_starts(file, storages, _Unpickler(file).load())
@@ -170,22 +170,22 @@ def _load_legacy(path: pathlib.Path, keep: Callable[[str], bool]) -> dict[str, n
 
 
 def _legacy_starts(file: BinaryIO, storages: dict[str, _Storage], keys: list[str]) -> dict[str, int]:
-    """Returns where each storage's numbers start; before them stands their count, in 8 bytes."""
+    """Finds where the numbers of each storage start, after their count in 8 bytes."""
     starts = {}
     for key in keys:
         if file.read(8) != storages[key].length.to_bytes(8, "little"):
-            raise ValueError("cut short, or a storage of another length than announced")
+            raise ValueError("incomplete, or a storage of unexpected length")
         starts[key] = file.tell()
         file.seek(_bytes(storages[key]), io.SEEK_CUR)
     return starts
 
 
-def _chosen(root: object, keep: Callable[[str], bool]) -> dict[str, _Tensor]:
+def _selected(root: object, keep: Callable[[str], bool]) -> dict[str, _Tensor]:
     return {name: tensor for name, tensor in _tensors(root) if keep(name)}
 
 
 def _tensors(value: object, name: str = "") -> Iterator[tuple[str, _Tensor]]:
-    """Yields every tensor below a value, with the keys that lead to it."""
+    """Yields every tensor in nested dictionaries, with the keys that lead to it."""
     if isinstance(value, _Tensor):
         yield name, value
     elif isinstance(value, dict):
@@ -198,9 +198,9 @@ def _bytes(storage: _Storage) -> int:
 
 
 def _array(tensor: _Tensor, data: bytes) -> np.ndarray:
-    """Returns a tensor's numbers, out of the bytes of its storage."""
+    """Reads a tensor from the bytes of its storage."""
     if len(data) != _bytes(tensor.storage):
-        raise ValueError("cut short")
+        raise ValueError("incomplete")
     array = tensor.view(np.frombuffer(data, _DTYPES[tensor.storage.kind]))
     if tensor.storage.kind == "BFloat16Storage":  # the upper half of a float32
         return (array.astype(np.uint32) << 16).view(np.float32)
