@@ -1,5 +1,7 @@
 """Every form of the losses, and their gradients, against the papers' formulas in float64 NumPy."""
 
+import doctest
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,12 @@ import reference
 import tensorflow as tf
 
 from tfstyle import losses
+
+
+def test_the_examples_in_the_docstrings():
+    failures, count = doctest.testmod(losses)
+    assert not failures
+    assert count
 
 
 def noise(*shape: int, seed: int = 0) -> np.ndarray:

@@ -256,7 +256,7 @@ def test_one_style_blends_to_itself(model, painting):
 
 @pytest.mark.parametrize(("count", "shares"), [(2, [1.0]), (1, [1.0, 2.0])])
 def test_blend_wants_one_weight_for_each_style(count, shares):
-    with pytest.raises(errors.InputError, match=f"are {len(shares)} for {count} styles"):
+    with pytest.raises(errors.InputError, match=f"{len(shares)} style weights for {count} styles"):
         perceptual.blend([{"conv1_1": np.eye(2)}] * count, shares)
 
 

@@ -1,4 +1,4 @@
-"""Files of named arrays, in every format, whole and damaged."""
+"""Weight files of every format, intact and damaged."""
 
 import h5py
 import ml_dtypes
@@ -32,12 +32,6 @@ def write_npz(path, written):
     return path
 
 
-def write_compressed(path, written):
-    with path.open("wb") as file:
-        np.savez_compressed(file, **written)
-    return path
-
-
 def write_safetensors(path, written):
     safetensors.numpy.save_file(written, path)
     return path
@@ -46,7 +40,6 @@ def write_safetensors(path, written):
 WRITERS = {
     "h5": write_h5,
     "npz": write_npz,
-    "compressed npz": write_compressed,
     "safetensors": write_safetensors,
     "pth": torchwriter.write_zip,
     "legacy pth": torchwriter.write_legacy,
@@ -60,7 +53,7 @@ def write(request):
 
 @pytest.fixture
 def path(tmp_path):
-    return tmp_path / "weights.any"  # a suffix that says nothing
+    return tmp_path / "weights.any"  # the suffix does not matter
 
 
 def refused(path, *parts):
@@ -73,7 +66,7 @@ def refused(path, *parts):
         assert part in message, message
 
 
-def test_reads_what_was_written_whatever_the_suffix(path, write):
+def test_every_format_is_read_whatever_its_suffix(path, write):
     read = readers.read(write(path, arrays()))
     assert set(read) == set(arrays())
     for name, array in arrays().items():
@@ -81,14 +74,14 @@ def test_reads_what_was_written_whatever_the_suffix(path, write):
         np.testing.assert_array_equal(read[name], array)
 
 
-def test_keep_chooses(path, write):
+def test_only_some_arrays_are_read(path, write):
     assert list(readers.read(write(path, arrays()), lambda name: name.endswith("bias"))) == ["conv1/bias"]
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float64, np.int64])
-def test_other_numbers_become_float32(path, write, dtype):
+@pytest.mark.parametrize(("name", "dtype"), [("npz", np.float16), ("h5", np.float64), ("pth", np.int64)])
+def test_other_numbers_become_float32(path, name, dtype):
     written = {"x": np.arange(-3, 4).astype(dtype)}
-    read = readers.read(write(path, written))["x"]
+    read = readers.read(WRITERS[name](path, written))["x"]
     assert read.dtype == np.float32
     np.testing.assert_array_equal(read, np.arange(-3, 4))
 
@@ -101,12 +94,11 @@ def test_bfloat16(path, name):
     np.testing.assert_array_equal(read, values.astype(np.float32))
 
 
-@pytest.mark.parametrize("name", ["h5", "npz", "safetensors"])
-def test_8_bit_kernels_are_multiplied_by_their_scale(path, name):
+def test_8_bit_kernels_are_multiplied_by_their_scale(path):
     kernel = np.arange(-12, 12, dtype=np.int8).reshape(1, 2, 3, 4)
     scale = np.array([0.5, 1, 2, 4], np.float16)
     written = {"a/kernel": kernel, "a/kernel_scale": scale, "a/bias": np.ones(4, np.float32)}
-    read = readers.read(WRITERS[name](path, written))
+    read = readers.read(write_npz(path, written))
     assert set(read) == {"a/kernel", "a/bias"}
     np.testing.assert_array_equal(read["a/kernel"], kernel * scale.astype(np.float64))
 
@@ -148,7 +140,7 @@ def test_other_files(path, data):
     refused(path, "not a weight file", ".safetensors")
 
 
-@pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_truncated_files(path, write, share):
     data = write(path, arrays()).read_bytes()
     path.write_bytes(data[: max(17, int(len(data) * share))])
