@@ -34,17 +34,17 @@ def ours(network: str, precision: str, height: int, width: int) -> Callable[[], 
     import tensorflow as tf
 
     from tfstyle import config, features, perceptual, weights
-    from tfstyle.optimization import planning, problem
+    from tfstyle.optimization import plan, pyramid
 
     loaded = weights.load(network) if network == "compact" else weights.random(network)
     model = features.build(network, _LAYERS, loaded, dtype=precision)
-    objective = planning.objective_for(network, config.Settings())
+    objective = plan.objective_for(network, config.Settings())
     generator = np.random.default_rng(0)
     image, other = (tf.constant(generator.uniform(0, 255, (1, height, width, 3)).astype("f")) for _ in range(2))
     content = perceptual.content_targets(model, other, list(objective.content))
     grams = perceptual.style_grams(model, other, list(objective.style))
     loss = perceptual.PerceptualLoss(model, objective, content, grams)
-    evaluate = problem.evaluator(loss, image.shape)
+    evaluate = pyramid.loss_function(loss, image.shape)
     return lambda: float(evaluate(image)[0])
 
 

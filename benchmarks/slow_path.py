@@ -27,21 +27,23 @@ from tfstyle import (  # noqa: E402
     stylebook,
     weights,
 )
-from tfstyle.optimization import minimizers, planning, problem  # noqa: E402
+from tfstyle.optimization import minimizers, plan, pyramid  # noqa: E402
 
 
-def plain_loss(photo: images.Photo, painting: stylebook.Painting, size: int) -> tuple[minimizers.Objective, np.ndarray]:
+def plain_loss(
+    photo: images.Photo, painting: stylebook.Painting, size: int
+) -> tuple[minimizers.LossFunction, np.ndarray]:
     """The default loss in float32 at one scale, and the photo at that scale, ``[1, H, W, 3]``."""
-    objective = planning.objective_for("vgg19", config.Settings())
+    objective = plan.objective_for("vgg19", config.Settings())
     layers = objective.layers
     model = features.build("vgg19", layers, weights.load("vgg19", layers=layers))
     image = images.resize(photo, *images.fit_size(*photo.size, size)).rgb[None]
     content = perceptual.content_targets(model, tf.constant(image), list(objective.content))
     grams = painting.grams(model, size, list(objective.style))
-    return problem.evaluator(perceptual.PerceptualLoss(model, objective, content, grams), image.shape), image
+    return pyramid.loss_function(perceptual.PerceptualLoss(model, objective, content, grams), image.shape), image
 
 
-def reference(evaluate: minimizers.Objective, image: np.ndarray, evaluations: int) -> tuple[float, float]:
+def reference(evaluate: minimizers.LossFunction, image: np.ndarray, evaluations: int) -> tuple[float, float]:
     """SciPy's seconds and best total loss."""
     best, start = float("inf"), image.astype(np.float64)
     evaluate(tf.constant(image))  # Warm before the clock starts.

@@ -51,7 +51,7 @@ def tiny_weights() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="session")
 def tiny(tiny_weights: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The file of `tiny_weights`, for `runs.chosen` and --weights."""
+    """The file of `tiny_weights`, for `runs.settings` and --weights."""
     runtime.import_tensorflow()
     return runs.weights_file(tmp_path_factory.mktemp("weights"), tiny_weights)
 

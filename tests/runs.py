@@ -33,7 +33,7 @@ def weights_file(folder: pathlib.Path, weights: Mapping[str, np.ndarray]) -> str
     return str(path)
 
 
-def chosen(weights: str, **changes: Any) -> config.Settings:
+def settings(weights: str, **changes: Any) -> config.Settings:
     """Few steps at 48 pixels in float32, through the network's first layers."""
     network = {"features": "compact", "weights": weights, "precision": "float32"}
     layers = {"content_layers": "conv2_2", "style_layers": "conv1_1,conv2_1"}

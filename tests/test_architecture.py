@@ -27,8 +27,8 @@ ORDER = [
     "features",
     "perceptual",
     "stylebook",
-    "optimization",
     "reports",
+    "optimization",
     "transform",
     "stylizer",
     "training",
@@ -40,7 +40,8 @@ ORDER = [
 ]
 # Modules that load Keras or TensorFlow when imported; all others are imported in a moment.
 HEAVY = {"losses", "layers", "features", "perceptual", "stylebook.painting", "stylebook.loading"}
-HEAVY |= {f"optimization.{name}" for name in ("minimizers", "planning", "problem", "recipes", "run")}
+HEAVY |= {f"optimization.{name}" for name in ("comparison", "memory", "minimizers", "plan", "pyramid", "recipes")}
+HEAVY |= {f"optimization.{name}" for name in ("reconstruction", "run", "series", "session", "transfer")}
 HEAVY |= {f"transform.{name}" for name in ("export", "inference_layers", "networks", "upsampling")}
 HEAVY |= {f"training.{name}" for name in ("data", "log", "loop", "muon", "session", "trainer")}
 HEAVY |= {"evaluation.scoring", "evaluation.style_evaluation"}

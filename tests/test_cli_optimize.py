@@ -24,13 +24,13 @@ COMMAND = [sys.executable, "-m", "tfstyle.cli.main"]
 @pytest.fixture
 def few(tiny):
     """Arguments of a run of three steps at 48 pixels."""
-    return arguments(runs.chosen(tiny))
+    return arguments(runs.settings(tiny))
 
 
 @pytest.fixture
 def two_scales(tiny):
     """Arguments of a run of five steps at 24 and 48 pixels."""
-    return arguments(runs.chosen(tiny, **runs.TWO_SCALES))
+    return arguments(runs.settings(tiny, **runs.TWO_SCALES))
 
 
 def arguments(chosen, *inputs):
@@ -505,7 +505,7 @@ class TestProcess:
 
     @pytest.mark.slow
     def test_ctrl_c_then_resume(self, tiny):
-        chosen = runs.chosen(tiny, scales=(24,), iterations=(250,), strength=0.8, optimizer="adam")
+        chosen = runs.settings(tiny, scales=(24,), iterations=(250,), strength=0.8, optimizer="adam")
         words = arguments(chosen)
         process = subprocess.Popen(
             [*COMMAND, "optimize", *words, "-o", "out.png"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True

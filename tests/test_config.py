@@ -1,7 +1,7 @@
 """What a user can choose: ranges, words, layers with weights."""
 
 import dataclasses
-import typing
+import json
 
 import pytest
 
@@ -21,58 +21,129 @@ def refusal(**changes: object) -> str:
 # ------------------------------------------------------------------------------------------------------------ settings
 
 
+# What makes an option meaningful that has no effect alone.
+TOGETHER = {
+    "learning_rate": {"optimizer": "adam"},
+    "seed": {"start": "noise"},
+    "content_weight": {"style_weight": 1.0},
+    "style_weight": {"content_weight": 1.0},
+}
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("strength", [0, 0.3, 1]),
-        ("size", [0, 1, 4000]),
+        ("strength", [None, 0, 0.3, 1]),
+        ("size", [None, 1, 4000]),
         ("style_scale", [0.05, 1, 20]),
-        ("learning_rate", [0, 0.01, 50]),
-        ("seed", [0, 1, 2**31, 2**63 - 1]),
-        ("threads", [0, 64]),
-        ("iterations", [(), (1,), (60, 80)]),
-        ("scales", [(), (256,), (128, 256, 512)]),
-        ("style_weights", [(), (1.0,), (0.1, 3)]),
+        ("learning_rate", [None, 0.01, 50]),
+        ("seed", [None, 0, 1, 2**31, 2**63 - 1]),
+        ("threads", [None, 64]),
+        ("iterations", [None, (1,), (60, 80)]),
+        ("scales", [None, (256,), (128, 256, 512)]),
+        ("style_weights", [None, (1.0,), (0.1, 3)]),
         ("content_weight", [0, 1e-3, 1e6]),
         ("style_weight", [0, 1e-3, 1e6]),
-        ("variation_weight", [-1, 0, 2.5]),
+        ("variation_weight", [None, 0, 2.5]),
         ("start", ["photo", "noise", "style", "some/file.png"]),
     ],
 )
 def test_accepts_what_lies_within_its_range(name, values):
     for value in values:
-        assert getattr(config.Settings(**{name: value}), name) == value
+        assert getattr(config.Settings(**{name: value, **TOGETHER.get(name, {})}), name) == value
 
 
 @pytest.mark.parametrize(
     ("name", "values"),
     [
         ("strength", [-0.01, 1.01, NAN, INFINITE]),
-        ("size", [-1]),
+        ("size", [0, -1]),
         ("style_scale", [0, 0.04, 21, -1, NAN]),
-        ("learning_rate", [-0.1, NAN, INFINITE]),
+        ("learning_rate", [0, -0.1, NAN, INFINITE]),
         ("seed", [-1, 2**63, 10**30]),
-        ("threads", [-1]),
+        ("threads", [0, -1]),
         ("iterations", [(0,), (5, -1)]),
         ("scales", [(0, 64), (-64,), (512, 256)]),
         ("style_weights", [(0.0,), (1, -1), (NAN,), (INFINITE, 1)]),
         ("content_weight", [-1, NAN, INFINITE]),
         ("style_weight", [-1, NAN, INFINITE]),
-        ("variation_weight", [-0.5, -2, NAN, INFINITE]),
+        ("variation_weight", [-1, -0.5, NAN, INFINITE]),
     ],
 )
-def test_refuses_what_lies_outside_and_says_what_was_got(name, values):
+def test_refuses_what_lies_outside_and_names_the_value(name, values):
     for value in values:
-        message = refusal(**{name: value})
+        message = refusal(**{name: value, **TOGETHER.get(name, {})})
         assert message.startswith(name.replace("_", "-"))
         assert str(value) in message
         assert ": use " in message
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"strength": 0.5, "form": "gatys"}, "strength would have no effect: form gatys is weighted by content-weight"),
+        ({"strength": 0.5, "form": "mean"}, "strength would have no effect"),
+        ({"strength": 0.5, "content_weight": 1.0, "style_weight": 5.0}, "content-weight and style-weight replace it"),
+        ({"learning_rate": 2.0}, "learning-rate would have no effect: lbfgs chooses its own step size"),
+        ({"seed": 3}, "seed would have no effect: only start noise is random"),
+        ({"seed": 0, "start": "style"}, "seed would have no effect"),
+        ({"content_weight": 1.0}, "content-weight needs style-weight: give both, or leave the style out"),
+        ({"style_weight": 1.0}, "style-weight needs content-weight: give both, or leave the content out"),
+        ({"content_weight": 1.0, "style_weight": 1.0, "style_layers": "none"}, "style-weight would have no effect"),
+        ({"style_weights": (1.0, 2.0), "style_layers": "none"}, "style-weights would have no effect"),
+    ],
+)
+def test_nothing_is_ignored_in_silence(changes, message):
+    assert message in refusal(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"content_weight": 1.0, "style_layers": "none"},
+        {"style_weight": 1.0, "content_layers": "none"},
+        {"content_weight": 1.0, "style_weight": 1e3, "form": "gatys"},
+        {"learning_rate": 2.0, "optimizer": "sgd"},
+        {"seed": 0, "start": "noise"},
+    ],
+)
+def test_what_belongs_together_is_accepted(changes):
+    assert dataclasses.asdict(config.Settings(**changes)).items() >= changes.items()
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        ({"strength": 0.5, "form": "gatys", "content_weight": 0.0, "style_weight": 0.0}, {"form": "gatys"}),
+        ({"strength": 0.5, "content_weight": 0.0, "style_weight": 9.0}, {"content_weight": 0.0, "style_weight": 9.0}),
+        ({"strength": 0.5, "seed": 0, "learning_rate": 0.0}, {"strength": 0.5}),
+        ({"strength": 0.5, "seed": 0, "start": "noise"}, {"strength": 0.5, "seed": 0, "start": "noise"}),
+        ({"weights": "", "content_layers": "", "scales": [24, 48], "iterations": []}, {"scales": (24, 48)}),
+        ({"size": 0, "threads": 0, "variation_weight": -1.0}, {}),
+        ({"variation_weight": 0.0, "threads": 2}, {"variation_weight": 0.0, "threads": 2}),
+    ],
+)
+def test_settings_stored_by_earlier_versions(stored, expected):
+    """They wrote 0, -1, "" and () for "not given", and options that had no effect."""
+    assert config.Settings.from_stored(stored) == config.Settings(**expected)
+
+
+def test_settings_are_stored_and_read_back():
+    settings = config.Settings(scales=(24, 48), start="noise", seed=3, style_weights=(1.0, 2.5), variation_weight=0.0)
+    assert config.Settings.from_stored(json.loads(json.dumps(settings.stored))) == settings
+
+
+def test_training_settings_of_earlier_cards():
+    stored = {"content_layers": "", "style_layers": "", "variation_weight": -1.0, "threads": 0, "seed": 0, "steps": 9}
+    assert config.TrainingSettings.from_stored(stored) == config.TrainingSettings(steps=9)
+
+
 def float_fields() -> list[tuple[str, bool]]:
     """Names, and whether there are several numbers."""
-    types = typing.get_type_hints(config.Settings)
-    return [(name, kind is not float) for name, kind in types.items() if kind in (float, tuple[float, ...])]
+    kinds = {
+        field.name: config.value_type(config.Settings, field.name) for field in dataclasses.fields(config.Settings)
+    }
+    return [(name, kind is not float) for name, kind in kinds.items() if kind in (float, tuple[float, ...])]
 
 
 def test_the_fields_of_floats_are_found():
@@ -86,11 +157,11 @@ def test_no_number_is_nan_or_infinite(name, several, value):
     assert refusal(**{name: given}).startswith(f"{name.replace('_', '-')} is {given}: use ")
 
 
-def chosen_fields() -> list[dataclasses.Field]:
+def choice_fields() -> list[dataclasses.Field]:
     return [field for field in dataclasses.fields(config.Settings) if field.metadata["choices"]]
 
 
-@pytest.mark.parametrize("field", chosen_fields(), ids=lambda field: field.name)
+@pytest.mark.parametrize("field", choice_fields(), ids=lambda field: field.name)
 def test_words_are_accepted_and_others_refused_with_the_list(field):
     for word in field.metadata["choices"]:
         assert getattr(config.Settings(**{field.name: word}), field.name) == word
@@ -101,7 +172,7 @@ def test_words_are_accepted_and_others_refused_with_the_list(field):
 
 
 def test_the_choices_are_those_that_the_library_has():
-    choices = {field.name: field.metadata["choices"] for field in chosen_fields()}
+    choices = {field.name: field.metadata["choices"] for field in choice_fields()}
     assert set(choices) == {"features", "keep_colors", "optimizer", "pooling", "form", "precision"}
     assert choices["form"] == ("relative", "gatys", "mean")
 
@@ -125,9 +196,9 @@ def test_the_defaults_are_valid_and_frozen():
         dataclasses.replace(default, strength=7)
 
 
-@pytest.mark.parametrize(("alpha", "beta", "expected"), [(0, 0, False), (1, 0, True), (0, 1e3, True), (1, 1e3, True)])
-def test_alpha_or_beta_replace_the_knob(alpha, beta, expected):
-    assert config.Settings(content_weight=alpha, style_weight=beta).weighted is expected
+def test_alpha_and_beta_replace_the_strength():
+    assert not config.Settings().is_weighted
+    assert config.Settings(content_weight=0, style_weight=1e3).is_weighted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +241,7 @@ FIVE = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", dict.fromkeys(FIVE, 0.2)),  # Gatys 2015: w_l = 1/5
+        (None, dict.fromkeys(FIVE, 0.2)),  # Gatys 2015: w_l = 1/5
         ("none", {}),
         ("conv1_1", {"conv1_1": 1.0}),
         ("conv1_1,conv2_1", {"conv1_1": 0.5, "conv2_1": 0.5}),

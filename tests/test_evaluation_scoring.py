@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfstyle import config, perceptual, stylebook, training
 from tfstyle.evaluation import scoring
-from tfstyle.optimization import minimizers, problem
+from tfstyle.optimization import minimizers, pyramid
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def slow_path(photo, target, steps):
     start = tf.constant(photo[None].astype(np.float32))
     content = perceptual.content_targets(target.model, start, list(target.objective.content))
     loss = perceptual.PerceptualLoss(target.model, target.objective, content, target.grams)
-    minimizer = minimizers.LBFGS(problem.evaluator(loss, start.shape), start)
+    minimizer = minimizers.LBFGS(pyramid.loss_function(loss, start.shape), start)
     for _ in range(steps):
         minimizer.step()
     return minimizer.image.numpy()[0], minimizer.loss

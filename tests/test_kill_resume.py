@@ -17,8 +17,9 @@ from tfstyle import checkpoints, images
 _WRAPPER = """
 from tfstyle import runtime
 runtime.import_tensorflow()
-from tfstyle.cli import main, session
-session._SECONDS_BETWEEN_CHECKPOINTS, session._MOST_FOR_CHECKPOINTS = 0.0, 1.0
+from tfstyle import checkpoints
+from tfstyle.cli import main
+checkpoints.checkpointed.__kwdefaults__["seconds"], checkpoints._LARGEST_SHARE = 0.0, float("inf")
 main.main()
 """
 _RUN = ["photo.png", "painting.png", "--features", "compact", "--scales", "48,96", "--iterations", "40,50"]

@@ -12,10 +12,10 @@ import tensorflow as tf
 from PIL import Image
 
 from tfstyle import config, errors, features, images, optimization, stylebook, weights
-from tfstyle.optimization import minimizers, planning, problem
+from tfstyle.optimization import memory, minimizers, plan, pyramid
 from tfstyle.optimization import run as run_module
 
-DEFAULT_LAYERS = {"content_layers": "", "style_layers": ""}
+DEFAULT_LAYERS = {"content_layers": None, "style_layers": None}
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def model(tiny_weights):
 
 def made(tiny, *, photo=None, style=None, **changes):
     style = [stylebook.Painting(runs.painting())] if style is None else style
-    return optimization.Optimization(photo or runs.photo(), style, runs.chosen(tiny, **changes))
+    return optimization.Optimization(photo or runs.photo(), style, runs.settings(tiny, **changes))
 
 
 def finished(tiny, **changes):
@@ -96,13 +96,13 @@ class TestStrength:
 
     def test_one_is_style_alone(self, tiny):
         run = made(tiny, strength=1.0)
-        assert not run.problem.objective.content
+        assert not run.pyramid.objective.content
         *_, last = run
         assert {name.partition("/")[0] for name in last.terms} == {"style", "variation"}
 
     def test_the_knob(self):
         def ratio(strength):
-            objective = planning.objective_for("compact", config.Settings(strength=strength))
+            objective = plan.objective_for("compact", config.Settings(strength=strength))
             return sum(objective.style.values()) / sum(objective.content.values())
 
         assert ratio(0.5) == pytest.approx(30)
@@ -110,7 +110,7 @@ class TestStrength:
 
     def test_alpha_and_beta_in_its_place(self):
         chosen = config.Settings(content_weight=2.0, style_weight=8.0, style_layers="conv1_1:3,conv2_1")
-        objective = planning.objective_for("compact", chosen)
+        objective = plan.objective_for("compact", chosen)
         assert objective.content == {"conv4_2": 2.0}
         assert objective.style == {"conv1_1": 6.0, "conv2_1": 2.0}
         assert objective.variation == 0
@@ -162,7 +162,10 @@ class TestLosses:
         [
             ({"style_layers": "conv9_9"}, "conv9_9"),
             ({"content_layers": "none", "style_layers": "none", "variation_weight": 0.0}, "nothing would change"),
-            ({"content_weight": 1.0, "style_layers": "none", "content_layers": "none"}, "nothing would change"),
+            (
+                {"content_weight": 1.0, "style_layers": "none", "content_layers": "none"},
+                "no content layers; leave it out",
+            ),
             ({"style_weights": (1.0, 2.0)}, "2 numbers of --style-weights for 1 styles"),
             ({"features": "nonsense"}, "nonsense"),
         ],
@@ -252,7 +255,7 @@ class TestStyles:
     def test_match_colors_recolours_the_painting(self, tiny):
         photo = images.Photo(runs.photo().rgb * 0.3 + np.array([100, 20, 60], np.float32))
         run = made(tiny, photo=photo, keep_colors="match")
-        recolored = run.problem.styles[0].photo.rgb
+        recolored = run.pyramid.styles[0].photo.rgb
         np.testing.assert_allclose(recolored.mean((0, 1)), photo.rgb.mean((0, 1)), atol=2)
         assert np.abs(runs.painting().rgb.mean((0, 1)) - photo.rgb.mean((0, 1))).max() > 20
 
@@ -301,14 +304,14 @@ class TestIterates:
         assert second.remaining == pytest.approx(3)
 
     def test_preparing_a_scale_does_not_count_for_every_step(self, tiny, monkeypatch):
-        seconds, prepare = [0.0], problem.evaluator
+        seconds, prepare = [0.0], pyramid.loss_function
 
         def slow(*inputs):
             seconds[0] += 100.0
             return prepare(*inputs)
 
         monkeypatch.setattr(run_module.time, "monotonic", lambda: seconds[0])
-        monkeypatch.setattr(problem, "evaluator", slow)
+        monkeypatch.setattr(pyramid, "loss_function", slow)
         assert [each.remaining for each in made(tiny, **runs.TWO_SCALES)][1:] == [0] * 5
 
     def test_images_of_earlier_iterates_stay(self, tiny):
@@ -327,7 +330,7 @@ class TestContent:
         path, painting = tmp_path / "photo.png", tmp_path / "painting.png"
         images.save_image(path, runs.photo())
         images.save_image(painting, runs.painting())
-        chosen = runs.chosen(tiny, iterations=(1,))
+        chosen = runs.settings(tiny, iterations=(1,))
         loaded, style = images.load_image(path), stylebook.Painting(images.load_image(painting))
         results = []
         for content, given in ((path, painting), (str(path), [str(painting)]), (loaded, style)):
@@ -338,7 +341,7 @@ class TestContent:
 
     def test_single_settings_by_name(self, tiny):
         *_, last = optimization.optimize(
-            runs.photo(), stylebook.Painting(runs.painting()), runs.chosen(tiny), iterations=(2,)
+            runs.photo(), stylebook.Painting(runs.painting()), runs.settings(tiny), iterations=(2,)
         )
         assert last.steps == 2
 
@@ -375,7 +378,7 @@ class TestResuming:
     def test_where_another_network_takes_over(self, tiny_weights, monkeypatch):
         """Step 2 is the last of compact at full size, and vgg19 goes on from its picture as it is."""
         monkeypatch.setattr(weights, "load", lambda *_: tiny_weights)
-        monkeypatch.setattr(planning, "_WARM_STEPS", (1, 2, 2))
+        monkeypatch.setattr(plan, "_WARM_STEPS", (1, 2, 2))
         chosen = config.Settings(features="vgg19", size=48, precision="float32")
 
         def begun():
@@ -468,7 +471,7 @@ class TestMemory:
     def test_refusal_names_a_size_that_fits(self, tiny, model, monkeypatch, share):
         free = features.memory(model, 720, 960) * share
         self.available(monkeypatch, free)
-        changes = {"photo": runs.photo(72, 96), "scales": (), **DEFAULT_LAYERS}
+        changes = {"photo": runs.photo(72, 96), "scales": None, **DEFAULT_LAYERS}
         with pytest.raises(
             errors.InputError, match=r"960x720 pixels need .* GB of memory, .* use --size \d+$"
         ) as caught:
@@ -487,7 +490,7 @@ class TestMemory:
         monkeypatch.setattr(features, "memory", lambda *_: 2**40)
         self.available(monkeypatch, 2**39)
         with pytest.raises(errors.InputError, match="--features compact") as caught:
-            planning.check_memory(larger, planning.Scale(3000, 4000, 1, "compact"), config.Settings(size=4000))
+            memory.check(larger, plan.Scale(3000, 4000, 1, "compact"), config.Settings(size=4000))
         assert "use --size 2816" in str(caught.value)
 
     def test_strokes_too_large(self, tiny, model, monkeypatch):
@@ -507,14 +510,14 @@ class TestNetwork:
     def test_auto_is_vgg19_if_its_weights_are_at_hand(self, tiny, tmp_path, monkeypatch):
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         monkeypatch.delenv("TFSTYLE_VGG19_WEIGHTS", raising=False)
-        assert planning.choose_network(config.Settings()) == "compact"
-        assert planning.choose_network(config.Settings(weights=tiny)) == "vgg19"
+        assert plan.choose_network(config.Settings()) == "compact"
+        assert plan.choose_network(config.Settings(weights=tiny)) == "vgg19"
         monkeypatch.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
-        assert planning.choose_network(config.Settings()) == "vgg19"
-        assert planning.choose_network(config.Settings(features="alexnet")) == "alexnet"
+        assert plan.choose_network(config.Settings()) == "vgg19"
+        assert plan.choose_network(config.Settings(features="alexnet")) == "alexnet"
         painting, stored = stylebook.Painting(runs.painting()), types.SimpleNamespace(backbones=("compact",))
-        assert planning.choose_network(config.Settings(), [painting]) == "vgg19"
-        assert planning.choose_network(config.Settings(), [painting, stored]) == "compact"
+        assert plan.choose_network(config.Settings(), [painting]) == "vgg19"
+        assert plan.choose_network(config.Settings(), [painting, stored]) == "compact"
 
     def test_real_network_gives_a_picture(self, tmp_path):
         painting = tmp_path / "painting.png"

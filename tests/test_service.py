@@ -18,7 +18,7 @@ from fastapi import testclient
 from PIL import Image
 
 from tfstyle import errors, files, stylebook, stylizer
-from tfstyle.optimization import planning
+from tfstyle.optimization import plan
 from tfstyle.service import app, guard, job_queue, job_routes, limits, optimize_job, painting_queue
 
 STYLE = "starry_night"
@@ -260,7 +260,7 @@ class TestJobs:
     @pytest.fixture(autouse=True)
     def _few_steps(self, monkeypatch):
         """At the last scale: pictures of 32 pixels, which have no other, are soon done; those of 256 are not."""
-        monkeypatch.setattr(planning, "_FINE_STEPS", 8)
+        monkeypatch.setattr(plan, "_FINE_STEPS", 8)
 
     def test_from_start_to_picture(self, client):
         started = job(client)

@@ -6,7 +6,7 @@ import os
 import pathlib
 import time
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
@@ -33,7 +33,7 @@ def checkpointed(
     *,
     seconds: float = 20.0,
     is_due: Callable[[Step], bool] | None = None,
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Yields the steps of a run and saves checkpoints between them.
 
     A checkpoint is saved every few seconds, and once more when the consumer stops early: breaking out of the loop

@@ -1,8 +1,11 @@
-"""What a user can choose for the slow path, written once: the command line reads names, defaults and help from here."""
+"""Options of every command, each written once: the command line takes names, defaults, ranges and help from here."""
 
 import dataclasses
 import math
-from typing import Any
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any, Self
 
 from tfstyle import errors, weights
 
@@ -14,9 +17,13 @@ __all__ = [
     "StylizeSettings",
     "TrainingSettings",
     "check_value",
+    "converter",
     "flag_of",
     "layer_weights",
     "option",
+    "parse",
+    "value_type",
+    "without_effect",
 ]
 
 _LARGEST_SEED = 2**63 - 1  # TensorFlow's stateless generators take int64.
@@ -79,6 +86,32 @@ class Options:
         values = dataclasses.asdict(self)  # type: ignore[call-overload]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
+    @classmethod
+    def from_stored(cls, values: Mapping[str, Any]) -> Self:
+        """Reads `stored` values, also those that earlier versions wrote.
+
+        Args:
+            values: by name, as JSON gives them back.
+
+        Returns:
+            The options.
+
+        Raises:
+            InputError: a value that is not accepted.
+            TypeError: a name that is unknown.
+        """
+        return cls(**cls._read(values))
+
+    @classmethod
+    def _read(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Tuples instead of lists, and None where earlier versions wrote "", 0, -1 or () for "not given"."""
+        optional = {field.name: field for field in dataclasses.fields(cls) if field.default is None}  # type: ignore[arg-type]
+        read = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        return {
+            name: None if name in optional and _meant_not_given(optional[name], value) else value
+            for name, value in read.items()
+        }
+
 
 def check_value(field: dataclasses.Field, value: Any) -> None:
     """Checks one value against its option's choices and range; None, "not given", is always accepted.
@@ -97,9 +130,16 @@ def check_value(field: dataclasses.Field, value: Any) -> None:
         raise errors.InputError(f"{flag_of(field)} is {value}: use {_range_text(about)}")
 
 
+def _meant_not_given(field: dataclasses.Field, value: Any) -> bool:
+    about = field.metadata
+    if value in ("", ()):
+        return True
+    return value in (0, -1) and not _is_within(value, about["least"], about["most"], about["above"])
+
+
 def _is_within(item: Any, least: float | None, most: float | None, above: float | None) -> bool:
     if not isinstance(item, int | float):
-        return True
+        return item is None or least is most is above is None
     return (
         -math.inf < item < math.inf
         and (least is None or item >= least)
@@ -118,79 +158,135 @@ def _range_text(about: Any) -> str:
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(Options):
     """Everything that decides what the slow path paints, besides the pictures themselves.
 
-    Attributes are described by their help texts. Lengths are pixels, colours grey levels 0..255.
+    Each option's help text describes its attribute; None means "not given". Lengths are pixels, colors 0..255.
 
     Raises:
-        InputError: a value outside its range.
+        InputError: a value outside its range, or an option that another one makes meaningless.
     """
 
     features: str = option(
         "auto",
-        "network the loss looks through; auto: vgg19 if its weights are at hand, else compact",
+        "loss network; auto: vgg19 if its weights are available, else compact",
         choices=("auto", *weights.BACKBONES),
     )
-    weights: str = option("", "file with that network's weights (h5, npz, safetensors, pth)", metavar="FILE")
-    size: int = option(0, "long side of the picture; 0: the photo's own, up to 512", metavar="PIXELS")
-    strength: float = option(0.5, "how much style, 0 (the photo) to 1 (texture only)", metavar="0..1")
-    style_scale: float = option(1.0, "size of brush strokes: the painting's size relative to the photo's", metavar="X")
-    style_weights: tuple[float, ...] = option((), "weight of each style, if there are several", metavar="X,X")
+    weights: str | None = option(None, "weights of the loss network (.h5, .npz, .safetensors, .pth)", metavar="FILE")
+    size: int | None = option(
+        None, "long side of the result (default: the photo's own, at most 512)", metavar="PIXELS", least=1
+    )
+    strength: float | None = option(
+        None, "style strength, from 0 (the photo) to 1 (texture only) (default: 0.5)", metavar="0..1", least=0, most=1
+    )
+    style_scale: float = option(
+        1.0, "size of the brush strokes: the painting's size relative to the photo's", metavar="X", least=0.05, most=20
+    )
+    style_weights: tuple[float, ...] | None = option(
+        None, "relative weight of each of several styles (default: equal)", metavar="X,X", above=0
+    )
     keep_colors: str = option(
         "no",
-        "keep the photo's colours: luminance (only light and dark change) or match (recolour the painting beforehand)",
+        "keep the photo's colors: luminance (repaint brightness only) or match (recolor the painting first)",
         choices=("no", "luminance", "match"),
     )
-    optimizer: str = option("lbfgs", "minimiser over the pixels", choices=("lbfgs", "adam", "sgd"))
-    learning_rate: float = option(0.0, "of adam and sgd, grey levels per step; 0: 2 for adam, 1 for sgd", metavar="X")
-    scales: tuple[int, ...] = option((), "long sides to work at; default: half, then full size", metavar="N,N")
-    iterations: tuple[int, ...] = option((), "steps at each scale (or one number for all)", metavar="N,N")
-    start: str = option("photo", "first picture: photo, noise, style, or a file", metavar="WHAT")
-    seed: int = option(0, "of the noise", metavar="N")
-    content_layers: str = option("", "NAME[:WEIGHT],... of the content loss; default: the network's", metavar="LAYERS")
-    style_layers: str = option("", "NAME[:WEIGHT],... of the style loss; default: the network's", metavar="LAYERS")
-    pooling: str = option("average", "of the network", choices=("average", "max"))
-    form: str = option("relative", "normalisation of the losses", choices=("relative", "gatys", "mean"))
-    content_weight: float = option(0.0, "alpha, instead of --strength", metavar="X")
-    style_weight: float = option(0.0, "beta, instead of --strength", metavar="X")
-    variation_weight: float = option(-1.0, "of the total variation (smoothness); default: a little", metavar="X")
+    optimizer: str = option("lbfgs", "optimizer of the pixels", choices=("lbfgs", "adam", "sgd"))
+    learning_rate: float | None = option(
+        None, "step size of adam (default: 2) or sgd (default: 1), in gray levels", metavar="X", above=0
+    )
+    scales: tuple[int, ...] | None = option(
+        None, "long sides to optimize at, coarse to fine (default: half size, then full size)", metavar="N,N", least=1
+    )
+    iterations: tuple[int, ...] | None = option(
+        None,
+        "steps per scale, or one number for all (default: 60 per coarse scale, 80 at full size)",
+        metavar="N,N",
+        least=1,
+    )
+    start: str = option("photo", "initial picture: photo, noise, style, or a file", metavar="WHAT")
+    seed: int | None = option(
+        None, "random seed of --start noise (default: 0)", metavar="N", least=0, most=_LARGEST_SEED
+    )
+    content_layers: str | None = option(
+        None, "content layers, NAME[:WEIGHT],... or none (default: by network)", metavar="LAYERS"
+    )
+    style_layers: str | None = option(
+        None, "style layers, NAME[:WEIGHT],... or none (default: by network)", metavar="LAYERS"
+    )
+    pooling: str = option("average", "pooling of the loss network", choices=("average", "max"))
+    form: str = option(
+        "relative",
+        "loss formulas: relative (one --strength fits all), gatys (the paper's), mean (per element)",
+        choices=("relative", "gatys", "mean"),
+    )
+    content_weight: float | None = option(
+        None, "content weight (alpha); with --style-weight, replaces --strength", metavar="X", least=0
+    )
+    style_weight: float | None = option(
+        None, "style weight (beta); with --content-weight, replaces --strength", metavar="X", least=0
+    )
+    variation_weight: float | None = option(
+        None, "weight of the total variation loss, which smooths (default: small)", metavar="X", least=0
+    )
     precision: str = option(
         "auto",
-        "of the network's arithmetic; auto: bfloat16 where the processor is made for it",
+        "number format of the loss network; auto: bfloat16 where the processor supports it natively",
         choices=("auto", "bfloat16", "float32"),
     )
-    threads: int = option(0, "processor threads, 0 for all", metavar="N")
+    threads: int | None = option(None, "CPU threads (default: all)", metavar="N", least=1)
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            _check_choice(field, getattr(self, field.name))
-        _require(0 <= self.strength <= 1, "strength", self.strength, "0 to 1")
-        _require(self.size >= 0, "size", self.size, "1 or more pixels")
-        _require(0.05 <= self.style_scale <= 20, "style-scale", self.style_scale, "0.05 to 20")
-        _require(0 <= self.learning_rate < math.inf, "learning-rate", self.learning_rate, "a positive number")
-        _require(0 <= self.seed <= _LARGEST_SEED, "seed", self.seed, f"0 to {_LARGEST_SEED}")
-        _require(self.threads >= 0, "threads", self.threads, "0 or more")
-        _require(all(count > 0 for count in self.iterations), "iterations", self.iterations, "1 or more")
-        _require(all(side > 0 for side in self.scales), "scales", self.scales, "1 or more pixels")
-        _require(list(self.scales) == sorted(self.scales), "scales", self.scales, "sizes from coarse to fine")
-        usable = all(0 < weight < math.inf for weight in self.style_weights)
-        _require(usable, "style-weights", self.style_weights, "numbers above 0")
-        _require(0 <= self.content_weight < math.inf, "content-weight", self.content_weight, "0 or more")
-        _require(0 <= self.style_weight < math.inf, "style-weight", self.style_weight, "0 or more")
-        usable = self.variation_weight == -1 or 0 <= self.variation_weight < math.inf
-        _require(usable, "variation-weight", self.variation_weight, "0 or more")
+        super().__post_init__()
+        if self.scales and list(self.scales) != sorted(self.scales):
+            raise errors.InputError(f"scales is {self.scales}: use sizes from coarse to fine")
+        for name, reason in without_effect(dataclasses.asdict(self)).items():
+            raise errors.InputError(f"{name.replace('_', '-')} would have no effect: {reason}; leave it out")
+        for one, other in (("content", "style"), ("style", "content")):
+            given, missing = getattr(self, f"{one}_weight"), getattr(self, f"{other}_weight")
+            if given is not None and missing is None and getattr(self, f"{other}_layers") != "none":
+                raise errors.InputError(
+                    f"{one}-weight needs {other}-weight: give both, or leave the {other} out by --{other}-layers none"
+                )
 
     @property
-    def weighted(self) -> bool:
-        """Whether alpha and beta were given in place of the one knob."""
-        return bool(self.content_weight or self.style_weight)
+    def is_weighted(self) -> bool:
+        """Whether alpha and beta replace the style strength."""
+        return self.content_weight is not None or self.style_weight is not None
 
-    @property
-    def stored(self) -> dict[str, Any]:
-        """Values by name as a recipe holds them and JSON gives them back: lists for tuples."""
-        values = dataclasses.asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    @classmethod
+    def from_stored(cls, values: Mapping[str, Any]) -> "Settings":
+        """See `Options.from_stored`; options that had no effect were accepted by earlier versions, and are left out."""
+        read = cls._read(values)
+        if not (read.get("content_weight") or read.get("style_weight")):  # 0 and 0 stood for "not given".
+            read |= {"content_weight": None, "style_weight": None}
+        return cls(**{name: value for name, value in read.items() if name not in without_effect(read)})
+
+
+def without_effect(values: Mapping[str, Any]) -> dict[str, str]:
+    """Finds the options of `Settings` that other options make meaningless.
+
+    Args:
+        values: options by name.
+
+    Returns:
+        The reason by the name of each such option.
+    """
+    given = {field.name: field.default for field in dataclasses.fields(Settings)} | dict(values)
+    is_weighted = given["content_weight"] is not None or given["style_weight"] is not None
+    reasons = {}
+    if is_weighted:
+        reasons["strength"] = "content-weight and style-weight replace it"
+    elif given["form"] != "relative":
+        reasons["strength"] = f"form {given['form']} is weighted by content-weight and style-weight"
+    if given["optimizer"] == "lbfgs":
+        reasons["learning_rate"] = "lbfgs chooses its own step size"
+    if given["start"] != "noise":
+        reasons["seed"] = "only start noise is random"
+    if given["content_layers"] == "none":
+        reasons["content_weight"] = "there are no content layers"
+    if given["style_layers"] == "none":
+        reasons |= dict.fromkeys(("style_weight", "style_weights"), "there are no style layers")
+    return {name: reason for name, reason in reasons.items() if given[name] is not None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -250,7 +346,7 @@ class TrainingSettings(Options):
             network: the loss network.
 
         Returns:
-            Settings for `planning.objective_for`.
+            Settings for `plan.objective_for`.
 
         Raises:
             InputError: a value is outside its range.
@@ -348,20 +444,70 @@ class BenchmarkSettings(Options):
                 raise errors.InputError(f"{name} is {getattr(self, name)}: use a multiple of 4")
 
 
-def layer_weights(text: str, default: tuple[str, ...]) -> dict[str, float]:
-    """Reads ``conv1_1:2,conv2_1``; weights are shares, their sum is 1.
-
-    Gatys 2015 gives each of five style layers 1/5.
+def parse(name: str, text: str, kind: type = Settings) -> Any:
+    """Parses an option's value from text, as the command line does.
 
     Args:
-        text: as typed; empty for the default layers, ``none`` for no layer at all.
-        default: names that share equally.
+        name: of a field.
+        text: as typed.
+        kind: the dataclass.
+
+    Returns:
+        The value, of the field's type.
+
+    Raises:
+        ValueError: the text is not such a value.
+
+    Example:
+        >>> parse("scales", "128,256")
+        (128, 256)
+    """
+    return converter(value_type(kind, name))(text)
+
+
+def value_type(kind: type, name: str) -> Any:
+    """The type of an option's value when it is given: ``X`` for a field of type ``X | None``.
+
+    Args:
+        kind: the dataclass.
+        name: of a field.
+    """
+    hint = typing.get_type_hints(kind)[name]
+    given = [each for each in typing.get_args(hint) if each is not type(None)]
+    return given[0] if isinstance(hint, types.UnionType) else hint
+
+
+def converter(kind: Any) -> Callable[[str], Any]:
+    """Returns the function that parses a value of a type from text; tuples are comma-separated."""
+    if typing.get_origin(kind) is not tuple:
+        return kind
+    item = typing.get_args(kind)[0]
+
+    def numbers(text: str) -> tuple:
+        return tuple(item(part) for part in text.split(","))
+
+    numbers.__name__ = f"comma-separated {item.__name__}"
+    return numbers
+
+
+def layer_weights(text: str | None, default: tuple[str, ...]) -> dict[str, float]:
+    """Parses a list of layers such as ``conv1_1:2,conv2_1`` into weights that sum to 1.
+
+    Without weights the layers share equally, as in Gatys 2015: five style layers of 1/5 each.
+
+    Args:
+        text: as typed; None for the default layers, ``none`` for no layers.
+        default: names of the default layers.
 
     Returns:
         Weight by layer.
 
     Raises:
-        InputError: a weight that is not a positive number, a layer named twice.
+        InputError: a weight that is not a positive number, or a layer named twice.
+
+    Example:
+        >>> layer_weights("conv1_1:3,conv2_1", ())
+        {'conv1_1': 0.75, 'conv2_1': 0.25}
     """
     if text == "none":
         return {}
@@ -376,14 +522,3 @@ def layer_weights(text: str, default: tuple[str, ...]) -> dict[str, float]:
         raise errors.InputError(f"layers {text!r}: weights must be above 0")
     total = sum(weights.values())
     return {name: weight / total for name, weight in weights.items()}
-
-
-def _check_choice(field: dataclasses.Field, value: object) -> None:
-    choices = field.metadata["choices"]
-    if choices and value not in choices:
-        raise errors.InputError(f"{field.name.replace('_', '-')} {value!r}: choose one of {', '.join(choices)}")
-
-
-def _require(fine: bool, name: str, value: object, accepted: str) -> None:
-    if not fine:
-        raise errors.InputError(f"{name} is {value}: use {accepted}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfstyle import perceptual
 from tfstyle.evaluation import metrics
-from tfstyle.optimization import minimizers, problem
+from tfstyle.optimization import minimizers, pyramid
 from tfstyle.runtime import tf
 from tfstyle.training import trainer
 
@@ -85,13 +85,13 @@ def flat_checkerboard(paint: Paint) -> float:
     return metrics.checkerboard(paint(np.full((256, 256, 3), 128, np.uint8)).astype(np.float32))
 
 
-def _objective(photo: tf.Tensor, target: trainer.Target) -> tuple[minimizers.Objective, perceptual.PerceptualLoss]:
+def _objective(photo: tf.Tensor, target: trainer.Target) -> tuple[minimizers.LossFunction, perceptual.PerceptualLoss]:
     content = perceptual.content_targets(target.model, photo, list(target.objective.content))
     loss = perceptual.PerceptualLoss(target.model, target.objective, content, target.grams)
-    return problem.evaluator(loss, photo.shape), loss
+    return pyramid.loss_function(loss, photo.shape), loss
 
 
-def _curve(objective: minimizers.Objective, photo: np.ndarray, reached: float, most: int) -> list[float]:
+def _curve(objective: minimizers.LossFunction, photo: np.ndarray, reached: float, most: int) -> list[float]:
     """Returns the slow path's losses after 0, 1, 2 ... iterations, until it is as good as the network."""
     minimizer = minimizers.LBFGS(objective, tf.constant(photo[None]))
     losses = [minimizer.loss]

@@ -1,4 +1,4 @@
-"""The slow path: Gatys' optimization of the pixels of one picture."""
+"""The slow path: Gatys, Ecker and Bethge 2015, optimization of the pixels of one picture."""
 
 import lazy_loader
 

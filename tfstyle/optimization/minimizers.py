@@ -1,11 +1,10 @@
-"""Minimisers over the pixels of one image: bounded L-BFGS, Adam and gradient descent.
+"""Minimizers over the pixels of one image: bounded L-BFGS, Adam and gradient descent with momentum.
 
-All three look alike: made from an objective and a start, moved by `step`, asked for `image`, saved by `state` and put
-back by `restore`, after which they go on to the same bits. The objective returns the loss, its gradient and anything
-else that the caller wants to see of the point that was accepted.
+All three share one interface: `step` moves to a better `image`; `state` and `restore` save and continue a run to the
+same bits. The objective returns the loss, its gradient and anything else that the caller wants to know about the
+accepted point.
 
-TensorFlow runs the large operations one by one (no graph): there are few, and graph rewriting for bfloat16 must not
-touch them.
+The operations run eagerly: they are few and large, and TensorFlow's graph rewriting for bfloat16 must not touch them.
 """
 
 import abc
@@ -17,24 +16,24 @@ import numpy as np
 
 from tfstyle.runtime import tf
 
-__all__ = ["Adam", "LBFGS", "Minimizer", "SGD", "create"]
+__all__ = ["Adam", "LBFGS", "LossFunction", "Minimizer", "SGD", "create"]
 
-Objective = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, Any]]
+LossFunction = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor, Any]]
 State = dict[str, np.ndarray]
 
 
 class Minimizer(abc.ABC):
-    """What the three have in common.
+    """Common interface of the minimizers.
 
     Attributes:
         image: the current point, float32, any shape, within `bounds`.
         loss: the objective there.
-        extras: what else the objective returned there.
-        evaluations: how often the objective was asked so far.
-        converged: no step leads further down.
+        extras: whatever else the objective returned there.
+        evaluations: number of calls of the objective so far.
+        converged: no step lowers the loss any further.
     """
 
-    def __init__(self, objective: Objective, start: tf.Tensor, bounds: tuple[float, float] = (0.0, 255.0)) -> None:
+    def __init__(self, objective: LossFunction, start: tf.Tensor, bounds: tuple[float, float] = (0.0, 255.0)) -> None:
         self.bounds = bounds
         self.image = self._clip(tf.convert_to_tensor(start, tf.float32))
         self.evaluations = 0
@@ -44,19 +43,23 @@ class Minimizer(abc.ABC):
 
     @abc.abstractmethod
     def step(self) -> float:
-        """One iteration.
+        """Does one iteration.
 
         Returns:
-            The loss after it.
+            The loss afterwards.
         """
 
     def state(self) -> State:
-        """Everything that the next step depends on, as arrays."""
+        """Everything that the next step depends on, as arrays of any shape by name."""
         counts = {"evaluations": np.array(self.evaluations), "converged": np.array(self.converged)}
         return {"image": self.image.numpy(), **counts}
 
     def restore(self, state: State) -> None:
-        """Puts back what `state` returned; the objective must be the same."""
+        """Continues from a state.
+
+        Args:
+            state: from `state` of a minimizer with the same objective.
+        """
         self.image = tf.constant(state["image"])
         self.loss, self._gradient, self.extras = self._evaluate(self.image)
         self.evaluations, self.converged = int(state["evaluations"]), bool(state["converged"])
@@ -71,26 +74,26 @@ class Minimizer(abc.ABC):
 
 
 class SGD(Minimizer):
-    """Gradient descent with momentum, in units that do not depend on the loss's scale.
+    """Gradient descent with momentum, independent of the loss's scale.
 
-    The gradient is divided by the mean of its absolute values at the start, so the rate is, at first, the mean change
-    of a pixel per step in grey levels.
+    The gradient is divided by its mean absolute value at the start, so the rate is the mean change of a pixel in the
+    first step, in gray levels.
 
     Args:
         objective: from image to loss, gradient, extras.
         start: the first image, any shape.
-        rate: grey levels.
-        momentum: share of the last step that is kept.
+        rate: gray levels.
+        momentum: share of the previous step that is kept.
     """
 
-    def __init__(self, objective: Objective, start: tf.Tensor, *, rate: float = 1.0, momentum: float = 0.9) -> None:
+    def __init__(self, objective: LossFunction, start: tf.Tensor, *, rate: float = 1.0, momentum: float = 0.9) -> None:
         super().__init__(objective, start)
         self._rate, self._momentum = rate, momentum
         self._unit = float(tf.reduce_mean(tf.abs(self._gradient))) or 1.0
         self._velocity = tf.zeros_like(self.image)
 
     def step(self) -> float:
-        """Moves by the velocity, stays within bounds."""
+        """Moves by the velocity, within the bounds."""
         self._velocity = self._momentum * self._velocity - self._rate / self._unit * self._gradient
         self.image = self._clip(self.image + self._velocity)
         self.loss, self._gradient, self.extras = self._evaluate(self.image)
@@ -112,19 +115,19 @@ class Adam(Minimizer):
     Args:
         objective: from image to loss, gradient, extras.
         start: the first image, any shape.
-        rate: grey levels per step; 1 to 5 are usual over images.
-        decay: of the two moments. 0.99 for the second one (0.999 in the paper): a few hundred steps are all there are.
+        rate: gray levels per step; 1 to 5 are usual for images.
+        decay: of the two moments; 0.99 for the second (0.999 in the paper), because runs are only a few hundred steps.
     """
 
     def __init__(
-        self, objective: Objective, start: tf.Tensor, *, rate: float = 2.0, decay: tuple[float, float] = (0.9, 0.99)
+        self, objective: LossFunction, start: tf.Tensor, *, rate: float = 2.0, decay: tuple[float, float] = (0.9, 0.99)
     ) -> None:
         super().__init__(objective, start)
         self._rate, self._decay, self._count = rate, decay, 0
         self._mean = self._square = tf.zeros_like(self.image)
 
     def step(self) -> float:
-        """Moves by the bias-corrected mean over the root of the bias-corrected square."""
+        """Moves by the bias-corrected mean, divided by the root of the bias-corrected mean square."""
         first, second = self._decay
         self._count += 1
         self._mean = first * self._mean + (1 - first) * self._gradient
@@ -136,7 +139,7 @@ class Adam(Minimizer):
         return self.loss
 
     def state(self) -> State:
-        """Adds both moments and their age."""
+        """Adds both moments and the number of steps."""
         moments = {"mean": self._mean.numpy(), "square": self._square.numpy(), "count": np.array(self._count)}
         return {**super().state(), **moments}
 
@@ -151,24 +154,24 @@ class LBFGS(Minimizer):
     """Limited-memory BFGS with bounds, for losses computed in float32 or bfloat16.
 
     Nocedal and Wright, "Numerical Optimization" (2006), algorithm 7.4 (two loops), with the active set of projected
-    Newton methods (Bertsekas 1982): pixels at a bound that the gradient pushes outwards are held, the rest move, and
-    the line search runs along the projected path. The two loops work on the inner products of the stored pairs, not on
-    the pairs themselves (Chen, Wang and Zhou 2014, "vector-free L-BFGS"): memory is read twice instead of 4 m times.
+    Newton methods (Bertsekas 1982): pixels that the gradient pushes against their bound are held, the others move, and
+    the line search follows the projected path. The two loops use inner products of the stored pairs only (Chen, Wang
+    and Zhou 2014, "vector-free L-BFGS"), so that memory is read twice instead of 4 m times.
 
     Args:
         objective: from image to loss, gradient, extras.
         start: the first image, any shape.
-        memory: pairs kept; takes 2 x memory images of float32.
-        first_step: mean change of a pixel, grey levels, that the first line search tries.
+        memory: number of pairs kept; takes 2 x memory float32 images.
+        first_step: mean change of a pixel that the first line search tries, gray levels.
     """
 
     # Nocedal and Wright, section 3.1: sufficient decrease.
     _DECREASE = 1e-4
-    # Relative loss differences below this are rounding of float32 sums, not ascent.
+    # Smaller relative differences of the loss are rounding errors of float32 sums.
     _NOISE = 1e-6
     _TRIALS = 12
 
-    def __init__(self, objective: Objective, start: tf.Tensor, *, memory: int = 20, first_step: float = 2.0) -> None:
+    def __init__(self, objective: LossFunction, start: tf.Tensor, *, memory: int = 20, first_step: float = 2.0) -> None:
         super().__init__(objective, start)
         self._memory, self._first_step, self._count = memory, first_step, 0
         # Rows 0..m-1: steps s; rows m..2m-1: gradient changes y.
@@ -176,7 +179,7 @@ class LBFGS(Minimizer):
         self._products = np.zeros((2 * memory, 2 * memory))
 
     def step(self) -> float:
-        """One line search along the quasi-Newton direction; forgets the pairs and tries downhill if it fails."""
+        """Searches along the quasi-Newton direction; if that fails, drops the pairs and tries steepest descent."""
         if not self._search(self._direction()):
             self.converged = self._count == 0
             self._count = 0
@@ -203,7 +206,7 @@ class LBFGS(Minimizer):
         return tf.cast(~held, tf.float32)
 
     def _direction(self) -> tf.Tensor:
-        """Minus the inverse Hessian's estimate times the gradient, among the free pixels."""
+        """Minus the estimated inverse Hessian times the gradient, on the free pixels."""
         free = self._free()
         gradient = self._gradient * free
         if self._count == 0:
@@ -225,14 +228,14 @@ class LBFGS(Minimizer):
         """Backtracks along the projected path until the loss falls enough.
 
         Returns:
-            Whether a better point was found; it is then the current one, and its pair stored.
+            Whether a better point was found; it is then the current one, and its pair is stored.
         """
         length = 1.0
         for _ in range(self._TRIALS):
             image = self._clip(self.image + length * direction)
             move = image - self.image
             slope = float(tf.reduce_sum(self._gradient * move))
-            if not slope < 0:  # Not downhill: the stored curvature is worthless.
+            if not slope < 0:  # Not a descent direction: the stored curvature is useless.
                 return False
             loss, gradient, extras = self._evaluate(image)
             low_enough = loss <= self.loss + self._DECREASE * slope + self._NOISE * abs(self.loss)
@@ -244,7 +247,7 @@ class LBFGS(Minimizer):
         return False
 
     def _store(self, move: tf.Tensor, change: tf.Tensor) -> None:
-        """Keeps a pair whose curvature is clearly positive."""
+        """Stores a pair if its curvature is clearly positive."""
         curvature = float(tf.reduce_sum(move * change))
         if curvature <= 1e-10 * float(tf.norm(move) * tf.norm(change)):
             return
@@ -253,8 +256,8 @@ class LBFGS(Minimizer):
         self._pairs[self._memory + row].assign(tf.reshape(change, (-1,)))
         both = tf.stack([tf.reshape(move, (-1,)), tf.reshape(change, (-1,))])
         products = tf.linalg.matmul(both, self._pairs, transpose_b=True).numpy()
-        for place, line in zip((row, self._memory + row), products, strict=True):
-            self._products[place, :] = self._products[:, place] = line
+        for index, line in zip((row, self._memory + row), products, strict=True):
+            self._products[index, :] = self._products[:, index] = line
         self._count += 1
 
 
@@ -290,23 +293,23 @@ def _is_finite(tensor: tf.Tensor) -> bool:
 
 
 def _shorten(here: float, slope: float, there: float) -> float:
-    """Factor for the next trial: the minimum of the parabola through both losses, kept within 0.1..0.5."""
+    """Factor for the next trial: minimum of the parabola through both losses, clipped to 0.1..0.5."""
     if not math.isfinite(there):
         return 0.1
     return min(0.5, max(0.1, -slope / (2 * (there - here - slope))))
 
 
-def create(name: str, objective: Objective, start: tf.Tensor, rate: float = 0.0) -> Minimizer:
-    """Makes a minimiser by name.
+def create(name: str, objective: LossFunction, start: tf.Tensor, rate: float | None = None) -> Minimizer:
+    """Creates a minimizer by name.
 
     Args:
         name: ``lbfgs``, ``adam`` or ``sgd``.
         objective: from image to loss, gradient, extras.
         start: the first image, any shape.
-        rate: of adam and sgd, grey levels; 0 for their own default. L-BFGS finds its steps itself.
+        rate: step size of adam and sgd in gray levels; None for their defaults. L-BFGS chooses its own.
 
     Returns:
-        The minimiser at the start.
+        The minimizer at the start.
     """
     if name == "lbfgs":
         return LBFGS(objective, start)

@@ -1,29 +1,32 @@
-"""One run of the slow path as a job: inputs named and hashed, so that it can be stored, repeated and resumed."""
+"""Recipes: everything that decides what a run paints, named and hashed, so that it can be repeated and resumed."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tfstyle import _version, config, errors, files, images, runtime, stylebook, weights
-from tfstyle.optimization import planning, run
+from tfstyle.optimization import plan, run
 
-__all__ = ["Job", "from_recipe", "prepare"]
+__all__ = ["Job", "from_picture", "from_recipe", "prepare", "without_folders"]
+
+_NO_FILES = ("photo", "noise", "style")  # Words of --start.
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What is to be painted.
+    """A run that has not started yet.
 
     Attributes:
         content: the photo's file.
-        style: paintings' files or names of stored styles.
-        chosen: settings, with nothing left automatic.
-        recipe: all of that with version and hashes, as JSON can hold it.
+        styles: files of paintings, folders of trained styles, or names of stored styles.
+        settings: with nothing left automatic.
+        recipe: all of that with version and hashes, as JSON can hold it; files as they were given.
     """
 
     content: str
-    style: tuple[str, ...]
-    chosen: config.Settings
+    styles: tuple[str, ...]
+    settings: config.Settings
     recipe: dict[str, Any]
 
     def photo(self) -> images.Photo:
@@ -35,21 +38,24 @@ class Job:
         return images.load_image(self.content)
 
     def start(self, photo: images.Photo) -> run.Optimization:
-        """Makes the optimisation, not yet run.
+        """Creates the optimization.
+
+        Args:
+            photo: from `photo`.
 
         Raises:
             InputError: unusable pictures or settings.
         """
-        return run.Optimization(photo, [stylebook.load(each) for each in self.style], self.chosen)
+        return run.Optimization(photo, [stylebook.load(each) for each in self.styles], self.settings)
 
 
-def prepare(content: str, style: Sequence[str], chosen: config.Settings) -> Job:
-    """Settles what is automatic and hashes the inputs.
+def prepare(content: str, styles: Sequence[str], settings: config.Settings) -> Job:
+    """Resolves what is automatic and hashes all inputs.
 
     Args:
         content: the photo's file.
-        style: paintings' files or names of stored styles.
-        chosen: settings.
+        styles: files of paintings, folders of trained styles, or names of stored styles.
+        settings: of the run.
 
     Returns:
         The job.
@@ -57,59 +63,164 @@ def prepare(content: str, style: Sequence[str], chosen: config.Settings) -> Job:
     Raises:
         InputError: a file that cannot be read.
     """
-    styles = [stylebook.load(each) for each in style]
-    paintings = {f"style {index}": each.digest for index, each in enumerate(styles)}
-    network = planning.choose_network(chosen, styles)
-    precision = runtime.resolve_precision(chosen.precision)
-    chosen = dataclasses.replace(chosen, features=network, precision=precision)
-    hashes = {"content": files.digest(content), "weights": _weights_digest(network, chosen.weights)}
-    if network == "vgg19":  # Its first steps may be compact's: see `planning.plan`.
-        hashes["weights of compact"] = _weights_digest("compact", "")
-    hashes |= paintings
-    if chosen.start not in ("photo", "noise", "style"):
-        hashes["start"] = files.digest(chosen.start)
+    loaded = [stylebook.load(each) for each in styles]
+    style_hashes = {f"style {index}": each.digest for index, each in enumerate(loaded)}
+    network = plan.choose_network(settings, loaded)
+    precision = runtime.resolve_precision(settings.precision)
+    settings = dataclasses.replace(settings, features=network, precision=precision)
+    hashes = {"content": files.digest(content), "weights": _weights_digest(network, settings.weights)}
+    if network == "vgg19":  # Its first steps may be compact's: see `plan.scales_for`.
+        hashes["weights of compact"] = _weights_digest("compact", None)
+    hashes |= style_hashes
+    if settings.start not in _NO_FILES:
+        hashes["start"] = files.digest(settings.start)
     recipe = {
         "tfstyle": _version.__version__,
         "content": content,
-        "style": list(style),
-        "settings": chosen.stored,
+        "style": list(styles),
+        "settings": settings.stored,
         "sha256": hashes,
     }
-    return Job(content, tuple(style), chosen, recipe)
+    return Job(content, tuple(styles), settings, recipe)
 
 
-def from_recipe(recipe: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> Job:
-    """The job that a recipe describes.
+def without_folders(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """The recipe to store in a picture: bare file names, because others need not know where files lie on this machine.
+
+    Args:
+        recipe: of a `Job`, or of anything else that stores recipes; without these names it stays as it is.
+
+    Returns:
+        A copy.
+    """
+    bare = dict(recipe)
+    if "content" in bare:
+        bare |= {"content": _bare(bare["content"]), "style": [_bare(each) for each in bare["style"]]}
+    if "settings" in bare:
+        inputs = {name: bare["settings"].get(name) for name in ("weights", "start")}
+        bare["settings"] = bare["settings"] | {name: _bare(value) for name, value in inputs.items() if value}
+    return bare
+
+
+def from_picture(
+    picture: str | pathlib.Path,
+    changes: Mapping[str, Any] | None = None,
+    inputs: Sequence[str] = (),
+) -> Job:
+    """Reads the job from the recipe in a picture.
+
+    Args:
+        picture: file of a result of the slow path.
+        changes: settings by name that replace the recipe's.
+        inputs: where the photo and the paintings are now, if they have moved.
+
+    Returns:
+        The job.
+
+    Raises:
+        InputError: no recipe, a recipe by another version, or an input that is missing or has changed.
+    """
+    recipe = images.load_recipe(picture)
+    recipe.pop("unfinished", None)
+    return from_recipe(recipe, changes, folder=pathlib.Path(picture).parent, inputs=inputs)
+
+
+def from_recipe(
+    recipe: Mapping[str, Any],
+    changes: Mapping[str, Any] | None = None,
+    *,
+    folder: pathlib.Path = pathlib.Path(),
+    inputs: Sequence[str] = (),
+) -> Job:
+    """Reads a job from its recipe, which may be an earlier version's.
 
     Args:
         recipe: from `images.load_recipe` or a checkpoint.
-        changes: settings by name to use in place of the recipe's.
+        changes: settings by name that replace the recipe's.
+        folder: where inputs are looked for, besides the path in the recipe and the current folder.
+        inputs: where the photo and the paintings are now, if they have moved.
 
     Returns:
-        The same job; its files are read from where they were, as seen from the current folder.
+        The job.
 
     Raises:
-        InputError: the recipe is another version's, or an input is missing or has changed.
+        InputError: a recipe by another version, or an input that is missing or has changed.
     """
     try:
-        values: dict[str, Any] = {
-            name: tuple(v) if isinstance(v, list) else v for name, v in recipe["settings"].items()
-        }
-        job = prepare(recipe["content"], recipe["style"], config.Settings(**values))
-        hashes = dict(recipe["sha256"])
+        hashes, names = dict(recipe["sha256"]), [recipe["content"], *recipe["style"]]
+        settings = config.Settings.from_stored(recipe["settings"])
+        if inputs and len(inputs) != len(names):
+            raise errors.InputError(f"the recipe has {len(names) - 1} styles: give the photo and as many, or none")
+        find = _Finder(hashes, folder)
+        content, *styles = (
+            find(name, label, _style_digest if index else files.digest)
+            for index, (name, label) in enumerate(zip(inputs or names, _labels(len(names)), strict=True))
+        )
+        settings = dataclasses.replace(
+            settings,
+            weights=settings.weights and find(settings.weights, "weights", files.digest),
+            start=settings.start if settings.start in _NO_FILES else find(settings.start, "start", files.digest),
+        )
     except (AttributeError, KeyError, TypeError) as error:
         version = recipe.get("tfstyle", "another program")
         raise errors.InputError(
-            f"the recipe is by tfstyle {version}, this is {_version.__version__}, which cannot repeat it"
+            f"the recipe is by tfstyle {version}, which tfstyle {_version.__version__} cannot repeat"
         ) from error
-    for name, digest in hashes.items():
-        if job.recipe["sha256"].get(name) != digest:
-            raise errors.InputError(f"the recipe's {name} has changed since: it would not give the same picture")
-    if not changes:
-        return job
-    return prepare(job.content, job.style, dataclasses.replace(job.chosen, **changes))
+    job = prepare(content, styles, settings)
+    for label, digest in hashes.items():
+        if job.recipe["sha256"].get(label) != digest:
+            raise errors.InputError(_changed(label))
+    return prepare(content, styles, dataclasses.replace(job.settings, **changes)) if changes else job
 
 
-def _weights_digest(network: str, path: str) -> str:
-    file = weights.find(network, path or None)
+@dataclasses.dataclass(frozen=True)
+class _Finder:
+    """Finds the file that a recipe was made with.
+
+    Attributes:
+        hashes: of the recipe, by label.
+        folder: where to look, besides the path itself and the current folder.
+    """
+
+    hashes: Mapping[str, str]
+    folder: pathlib.Path
+
+    def __call__(self, name: str, label: str, digest: Callable[[str], str]) -> str:
+        """The path with the right hash, or an error that says in one line what is missing."""
+        candidates = list(dict.fromkeys((name, _bare(name), str(self.folder / _bare(name)))))
+        has_other = False
+        for path in candidates:
+            try:
+                if digest(path) == self.hashes[label]:
+                    return path
+            except errors.InputError:
+                continue
+            has_other = True
+        if has_other:
+            raise errors.InputError(_changed(label))
+        raise errors.InputError(
+            f"the recipe's {label} is missing: looked for {', '.join(candidates)}; put it there, or name the photo "
+            "and the paintings before --recipe"
+        )
+
+
+def _style_digest(name: str) -> str:
+    return stylebook.load(name).digest
+
+
+def _changed(label: str) -> str:
+    return f"the recipe's {label} has changed since: the result would be a different one"
+
+
+def _labels(count: int) -> list[str]:
+    """Names of a recipe's hashes: of the photo, then of each painting."""
+    return ["content", *(f"style {index}" for index in range(count - 1))]
+
+
+def _bare(name: str) -> str:
+    return pathlib.PurePath(name).name
+
+
+def _weights_digest(network: str, path: str | None) -> str:
+    file = weights.find(network, path)
     return files.digest(file) if file else ""

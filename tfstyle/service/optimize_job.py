@@ -99,7 +99,7 @@ class Job:
         self.attempts += 1
         self.change(Status.RUNNING)
         request = json.loads((self.folder / "request.json").read_text())
-        chosen = config.Settings(**request["settings"])
+        chosen = config.Settings.from_stored(request["settings"])
         style = request["style"] or str(self.folder / "painting")
         job = recipes.prepare(str(self.folder / "photo"), [style], chosen)
         photo = job.photo()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tfstyle import config, errors, features, layers, runtime, stylebook, weights
-from tfstyle.optimization import planning
+from tfstyle.optimization import plan
 from tfstyle.runtime import keras
 from tfstyle.training import data, muon, trainer
 from tfstyle.transform import networks
@@ -74,7 +74,7 @@ def target_for(
     Raises:
         InputError: a layer is unusable, or the network's weights are not available.
     """
-    objective = planning.objective_for(network, settings.loss(network))
+    objective = plan.objective_for(network, settings.loss(network))
     loaded = weights.load(network, layers=objective.layers)
     model = features.build(network, objective.layers, loaded, dtype=precision)
     grams = style.grams(model, settings.style_size, list(objective.style))

@@ -4,9 +4,9 @@ import re
 import pytest
 
 from tfstyle import config, errors, images, perceptual, weights
-from tfstyle.optimization import planning
+from tfstyle.optimization import plan
 
-Scale = planning.Scale
+Scale = plan.Scale
 
 
 class TestPlan:
@@ -36,12 +36,12 @@ class TestPlan:
         ],
     )
     def test_sizes_and_steps(self, height, width, asked, expected):
-        assert planning.plan(height, width, config.Settings(**asked), "compact") == expected
+        assert plan.scales_for((height, width), config.Settings(**asked), "compact") == expected
 
     @pytest.mark.parametrize("size", [1, 16, 100, 101, 255, 256, 257, 511, 777])
     @pytest.mark.parametrize(("height", "width"), [(640, 641), (641, 640), (100, 37), (1, 1)])
     def test_the_last_scale_is_exactly_what_was_asked_for(self, height, width, size):
-        scales = planning.plan(height, width, config.Settings(size=size), "")
+        scales = plan.scales_for((height, width), config.Settings(size=size), "")
         assert max(scales[-1].height, scales[-1].width) == size
         assert (scales[-1].height, scales[-1].width) == images.fit_size(height, width, size)
 
@@ -50,21 +50,21 @@ class TestPlan:
     def test_too_thin_a_picture_is_told_the_smallest_size_that_works(self, height, width, network):
         minimum = weights.BACKBONES[network].min_size
         with pytest.raises(errors.InputError, match=r"use --size (\d+) or more") as caught:
-            planning.plan(height, width, config.Settings(size=12), network)
+            plan.scales_for((height, width), config.Settings(size=12), network)
         needed = int(re.search(r"--size (\d+)", str(caught.value))[1])
-        last = planning.plan(height, width, config.Settings(size=needed), network)[-1]
+        last = plan.scales_for((height, width), config.Settings(size=needed), network)[-1]
         assert min(last.height, last.width) >= minimum
         with pytest.raises(errors.InputError):
-            planning.plan(height, width, config.Settings(size=math.floor(0.96 * needed) - 1), network)
+            plan.scales_for((height, width), config.Settings(size=math.floor(0.96 * needed) - 1), network)
 
     def test_advice_speaks_of_the_option_in_use(self):
         with pytest.raises(errors.InputError, match="use --scales that end on 320 or more"):
-            planning.plan(20, 400, config.Settings(scales=(60, 120)), "compact")
+            plan.scales_for((20, 400), config.Settings(scales=(60, 120)), "compact")
 
     def test_coarse_scales_too_small_for_the_network_are_left_out_with_their_steps(self):
-        assert planning.plan(20, 400, config.Settings(size=400), "compact") == [Scale(20, 400, 80, "compact")]
+        assert plan.scales_for((20, 400), config.Settings(size=400), "compact") == [Scale(20, 400, 80, "compact")]
         chosen = config.Settings(scales=(100, 400), iterations=(3, 4))
-        assert planning.plan(20, 400, chosen, "compact") == [Scale(20, 400, 4, "compact")]
+        assert plan.scales_for((20, 400), chosen, "compact") == [Scale(20, 400, 4, "compact")]
 
     @pytest.mark.parametrize(
         ("asked", "message"),
@@ -77,14 +77,14 @@ class TestPlan:
     )
     def test_numbers_that_do_not_fit_each_other(self, asked, message):
         with pytest.raises(errors.InputError, match=message):
-            planning.plan(300, 400, config.Settings(**asked), "compact")
+            plan.scales_for((300, 400), config.Settings(**asked), "compact")
 
 
 class TestWarmUp:
     def stages(self, chosen, network="vgg19"):
-        objective = planning.objective_for(network, chosen)
-        warm_up = planning.can_warm_up(network, objective, chosen)
-        return [(scale.width, scale.network) for scale in planning.plan(300, 400, chosen, network, warm_up=warm_up)]
+        objective = plan.objective_for(network, chosen)
+        warm_up = plan.can_warm_up(network, objective, chosen)
+        return [(scale.width, scale.network) for scale in plan.scales_for((300, 400), chosen, network, warm_up=warm_up)]
 
     def test_vgg19_is_left_for_the_last_steps(self):
         assert self.stages(config.Settings()) == [(200, "compact"), (400, "compact"), (400, "vgg19")]
@@ -121,11 +121,11 @@ class TestWarmUp:
 
 def test_reconstruction_looks_at_what_was_asked_for():
     chosen = config.Settings()
-    assert planning.reconstruction("vgg19", "pixels", "", chosen) == perceptual.Objective({}, {}, pixels=1.0)
-    assert planning.reconstruction("vgg19", "content", "conv2_1", chosen).content == {"conv2_1": 1.0}
-    assert planning.reconstruction("vgg19", "style", "conv1_1,conv2_1:3", chosen).style == {
+    assert plan.reconstruction_objective("vgg19", "pixels", None, chosen) == perceptual.Objective({}, {}, pixels=1.0)
+    assert plan.reconstruction_objective("vgg19", "content", "conv2_1", chosen).content == {"conv2_1": 1.0}
+    assert plan.reconstruction_objective("vgg19", "style", "conv1_1,conv2_1:3", chosen).style == {
         "conv1_1": 0.25,
         "conv2_1": 0.75,
     }
     with pytest.raises(errors.InputError, match="conv9_9"):
-        planning.reconstruction("vgg19", "style", "conv9_9", chosen)
+        plan.reconstruction_objective("vgg19", "style", "conv9_9", chosen)

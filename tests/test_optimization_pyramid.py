@@ -6,12 +6,12 @@ import runs
 import tensorflow as tf
 
 from tfstyle import errors, images, stylebook
-from tfstyle.optimization import problem
+from tfstyle.optimization import pyramid
 
 
 def made(tiny, *, photo=None, style=None, **changes):
     style = [stylebook.Painting(runs.painting())] if style is None else style
-    return problem.Problem(photo or runs.photo(), style, runs.chosen(tiny, **changes))
+    return pyramid.Pyramid(photo or runs.photo(), style, runs.settings(tiny, **changes))
 
 
 def random_image(scale, seed=0):
