@@ -12,50 +12,12 @@ import pytest
 import runs
 from skimage import data
 
-from tfstyle import config, errors, images, stylebook
-from tfstyle.cli import compare, console, gallery, options
+from tfstyle import images, optimization, stylebook
+from tfstyle.cli import console
 
 pytestmark = pytest.mark.usefixtures("folder")
 
 SMALL = ("--features", "compact", "--precision", "float32", "--scales", "48", "--iterations", "2")
-
-
-class TestVariants:
-    base = config.Settings(seed=7)
-
-    @pytest.mark.parametrize(
-        ("text", "field", "values"),
-        [
-            ("optimizer=adam,sgd,lbfgs", "optimizer", ["adam", "sgd", "lbfgs"]),
-            ("features=vgg19,compact", "features", ["vgg19", "compact"]),
-            ("layers=conv1_1,conv1_1+conv2_1", "style_layers", ["conv1_1", "conv1_1,conv2_1"]),
-            ("content-layers=conv2_1,conv4_2", "content_layers", ["conv2_1", "conv4_2"]),
-            ("pooling=average,max", "pooling", ["average", "max"]),
-            ("form=relative,gatys,mean", "form", ["relative", "gatys", "mean"]),
-            ("strength=0.2,0.8", "strength", [0.2, 0.8]),
-            ("scales=64,32+64", "scales", [(64,), (32, 64)]),
-        ],
-    )
-    def test_one_setting_varies_and_the_others_stay(self, text, field, values):
-        several = [chosen for _, chosen in compare.variants(text, self.base)]
-        assert [getattr(chosen, field) for chosen in several] == values
-        assert {chosen.seed for chosen in several} == {7}
-
-    def test_ratio_is_alpha_over_beta_in_the_papers_form(self):
-        for (label, chosen), ratio in zip(compare.variants("ratio=1e-2,1e-4", self.base), (1e-2, 1e-4), strict=True):
-            assert chosen.content_weight / chosen.style_weight == pytest.approx(ratio)
-            assert chosen.form == "gatys"
-            assert label.startswith("ratio 1e-")
-
-    @pytest.mark.parametrize("text", ["", "optimizer", "optimizer=", "colour=red", "=adam"])
-    def test_not_a_setting(self, text):
-        with pytest.raises(errors.InputError, match="write SETTING=A,B"):
-            compare.variants(text, self.base)
-
-    @pytest.mark.parametrize("text", ["optimizer=adam,best", "ratio=0", "ratio=x", "strength=2", "scales=a"])
-    def test_not_a_value(self, text):
-        with pytest.raises(errors.InputError):
-            compare.variants(text, self.base)
 
 
 class TestCompare:
@@ -91,17 +53,17 @@ class TestCompare:
 
     def test_no_place_for_the_single_pictures(self, tiny, capsys):
         pathlib.Path("sheet").write_text("in the way")
-        words = ("--vary", "seed=1", *SMALL, "--weights", tiny, "-o", "sheet.png")
+        words = ("--vary", "strength=0.5", *SMALL, "--weights", tiny, "-o", "sheet.png")
         assert runs.command("compare", "photo.png", "painting.png", *words) == 2
-        assert "sheet: no place for the single pictures: File exists" in capsys.readouterr().err
+        assert "sheet: the single pictures need this folder: File exists" in capsys.readouterr().err
         assert set(os.listdir()) == {"photo.png", "painting.png", "sheet"}
 
     @pytest.mark.parametrize(
         ("words", "message"),
         [
-            (("nothing.png", "painting.png", "--vary", "seed=1", "-o", "s.png"), "nothing.png"),
+            (("nothing.png", "painting.png", "--vary", "strength=1", "-o", "s.png"), "nothing.png"),
             (("photo.png", "painting.png", "--vary", "size", "-o", "s.png"), "vary 'size'"),
-            (("photo.png", "painting.png", "--vary", "seed=1", "-o", "s.doc"), ".doc"),
+            (("photo.png", "painting.png", "--vary", "strength=1", "-o", "s.doc"), ".doc"),
         ],
     )
     def test_bad_input(self, words, message, capsys):
@@ -201,7 +163,11 @@ class TestDemo:
         assert slow.stat().st_mtime_ns == kept
 
     def test_fast_pictures_have_the_photos_own_size(self, monkeypatch):
-        monkeypatch.setattr(gallery, "complete", lambda *_, first, **__: shown.extend(first))
+        def record(*_, first, **__):
+            shown.extend(first)
+            return (each for each in ())
+
+        monkeypatch.setattr(optimization, "Series", record)
         shown = []
         assert runs.command("demo", "--size", "32", "--style", "scream") == 0
         assert [label for label, _ in shown] == ["photo", "scream, fast"]
@@ -210,10 +176,3 @@ class TestDemo:
     def test_unknown_style(self, capsys):
         assert runs.command("demo", "--style", "nobody", "-o", "demo.png") == 2
         assert "starry_night" in capsys.readouterr().err
-
-
-def test_a_value_is_read_as_on_the_command_line():
-    assert options.parse("scales", "1,2") == (1, 2)
-    assert options.parse("strength", "0.5") == 0.5
-    with pytest.raises(ValueError, match="x"):
-        options.parse("size", "x")

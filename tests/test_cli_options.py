@@ -69,8 +69,8 @@ def test_options_can_be_left_out():
 
 
 def test_a_single_value_is_parsed_by_its_fields_type():
-    assert options.parse("scales", "1,2") == (1, 2)
-    assert options.parse("strength", "0.5") == 0.5
-    assert options.parse("count", "3", Sample) == 3
+    assert config.parse("scales", "1,2") == (1, 2)
+    assert config.parse("strength", "0.5") == 0.5
+    assert config.parse("count", "3", Sample) == 3
     with pytest.raises(ValueError, match="invalid literal"):
-        options.parse("size", "x")
+        config.parse("size", "x")

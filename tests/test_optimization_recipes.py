@@ -55,7 +55,7 @@ class TestPrepare:
             ("nowhere.png", "painting.png", {}, r"nowhere\.png: cannot be read"),
             ("photo.png", "nowhere.png", {}, r"nowhere\.png: no such file"),
             ("photo.png", "painting.png", {"start": "nowhere.png"}, r"nowhere\.png: cannot be read"),
-            ("photo.png", "painting.png", {"weights": "nowhere.npz"}, r"nowhere\.npz: no such file of weights"),
+            ("photo.png", "painting.png", {"weights": "nowhere.npz"}, r"nowhere\.npz: no such weight file"),
         ],
     )
     def test_missing_files(self, folder, tiny, content, style, changes, message):

@@ -172,4 +172,11 @@ class Interrupted:
 def _difference(found: dict, wanted: dict) -> str:
     old, new = ({**each, **each.get("settings", {})} for each in (found, wanted))
     names = [name for name in old if name not in ("settings", "sha256") and old[name] != new.get(name)]
-    return "; ".join(f"{name} was {old[name]}, now {new.get(name)}" for name in names) or "its files have changed"
+    changes = [f"{name} was {_shown(old[name])}, now {_shown(new.get(name))}" for name in names]
+    return "; ".join(changes) or "its files have changed"
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "not given"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -146,29 +146,29 @@ def from_recipe(
     Raises:
         InputError: a recipe by another version, or an input that is missing or has changed.
     """
+    changes = dict(changes or {})
     try:
-        hashes, names = dict(recipe["sha256"]), [recipe["content"], *recipe["style"]]
+        find, names = _Finder(dict(recipe["sha256"]), folder), [recipe["content"], *recipe["style"]]
         settings = config.Settings.from_stored(recipe["settings"])
         if inputs and len(inputs) != len(names):
             raise errors.InputError(f"the recipe has {len(names) - 1} styles: give the photo and as many, or none")
-        find = _Finder(hashes, folder)
         content, *styles = (
             find(name, label, _style_digest if index else files.digest)
             for index, (name, label) in enumerate(zip(inputs or names, _labels(len(names)), strict=True))
         )
-        settings = dataclasses.replace(
-            settings,
-            weights=settings.weights and find(settings.weights, "weights", files.digest),
-            start=settings.start if settings.start in _NO_FILES else find(settings.start, "start", files.digest),
-        )
+        located: dict[str, Any] = {
+            name: changes[name] if name in changes else find(getattr(settings, name), name, files.digest)
+            for name in ("weights", "start")
+            if getattr(settings, name) not in (None, *_NO_FILES)
+        }
     except (AttributeError, KeyError, TypeError) as error:
         version = recipe.get("tfstyle", "another program")
         raise errors.InputError(
             f"the recipe is by tfstyle {version}, which tfstyle {_version.__version__} cannot repeat"
         ) from error
-    job = prepare(content, styles, settings)
-    for label, digest in hashes.items():
-        if job.recipe["sha256"].get(label) != digest:
+    job = prepare(content, styles, dataclasses.replace(settings, **located))
+    for label, digest in find.hashes.items():
+        if label not in changes and job.recipe["sha256"].get(label) != digest:
             raise errors.InputError(_changed(label))
     return prepare(content, styles, dataclasses.replace(job.settings, **changes)) if changes else job
 
@@ -199,8 +199,8 @@ class _Finder:
         if has_other:
             raise errors.InputError(_changed(label))
         raise errors.InputError(
-            f"the recipe's {label} is missing: looked for {', '.join(candidates)}; put it there, or name the photo "
-            "and the paintings before --recipe"
+            f"the recipe's {label} is missing: looked for {', '.join(candidates)}; put it there, or name it on the "
+            "command line"
         )
 
 
