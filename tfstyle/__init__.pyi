@@ -2,7 +2,7 @@ from .config import BenchmarkSettings, Settings, TrainingSettings
 from .errors import InputError
 from .evaluation import Benchmark, Evaluation, benchmark, evaluate
 from .images import Photo, load_image, save_image
-from .optimization import Iterate, optimize, reconstruct
+from .optimization import Iterate, compare, optimize, reconstruct
 from .stylebook import StyleInfo, styles
 from .stylizer import Stylizer, StylizeResult, stylize
 from .training import TrainingProgress, train
@@ -24,6 +24,7 @@ __all__ = [
     "TrainingSettings",
     "benchmark",
     "evaluate",
+    "compare",
     "load_image",
     "optimize",
     "paint_film",

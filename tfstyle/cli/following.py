@@ -28,7 +28,7 @@ def follow(iterates: "Iterator[optimization.Iterate]", title: str, output: str, 
     # Saving the result is not interrupted either.
     with (
         console.Interrupts().watch() as interrupts,
-        console.Progress(title) as bar,
+        console.ProgressBar(title) as bar,
         contextlib.closing(iterates),  # type: ignore[type-var]
     ):
         for iterate in iterates:
@@ -54,7 +54,7 @@ def follow_series(progress: "Iterator[optimization.SeriesProgress]") -> None:
     stopped = None
     with console.Interrupts().watch() as interrupts, contextlib.closing(progress):  # type: ignore[type-var]
         for title, group in itertools.groupby(progress, lambda each: f"{each.number}/{each.count} {each.label}"):
-            with console.Progress(title) as bar:
+            with console.ProgressBar(title) as bar:
                 for each in group:
                     bar.show(each.iterate)
                     if interrupts.asked and each.iterate.step < each.iterate.steps:

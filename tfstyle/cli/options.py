@@ -16,8 +16,6 @@ __all__ = [
 ]
 
 
-
-
 def add_settings(
     parser: argparse.ArgumentParser,
     kind: type = config.Settings,
