@@ -69,6 +69,9 @@ def test_everything_else_is_named_with_a_reason(tmp_path: pathlib.Path) -> None:
         f"left out {tmp_path}/b.heic (HEIC: convert it to JPEG), {tmp_path}/c.NEF (camera raw: export it as JPEG or "
         f"TIFF), {tmp_path}/d/notes.txt (not a picture of a known kind) and 2 more"
     )
+    with pytest.warns(images.SkippedFilesWarning, match=r"^left out .* and 2 more$") as caught:
+        images.find_photos(tmp_path).warn_of_skipped(stacklevel=1)
+    assert caught[0].filename == __file__
 
 
 def test_links_are_followed_and_each_folder_is_walked_once(tmp_path: pathlib.Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from tfstyle import errors
+from tfstyle import errors, images
 from tfstyle.training import data
 
 SIZE = 64
@@ -226,14 +226,16 @@ class TestFolder:
         hidden = ["more/.hidden", "more/._c.png", ".trashed-1.jpg", ".trash/e.jpg"]
         for name in [*names, *hidden, "notes.txt", "clip.mp4"]:
             (tmp_path / name).write_bytes(name.encode())
-        photos = data.open_photos(str(tmp_path))
+        with pytest.warns(images.SkippedFilesWarning, match=r"clip\.mp4 \(not a picture .*notes\.txt"):
+            photos = data.open_photos(str(tmp_path))
         assert [photos[index] for index in range(len(photos))] == [
             b"a.jpeg",
             b"b.JPG",
             b"more/c.png",
             b"more/deep/d.avif",
         ]
-        assert len(data.open_photos(str(tmp_path), exclude=tmp_path / "more")) == 2
+        with pytest.warns(images.SkippedFilesWarning):
+            assert len(data.open_photos(str(tmp_path), exclude=tmp_path / "more")) == 2
 
     def test_a_folder_that_is_called_like_a_picture(self, tmp_path):
         (tmp_path / "album.jpg").mkdir()

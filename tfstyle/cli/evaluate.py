@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from tfstyle import config, files, runtime
+from tfstyle import config, files, images, runtime
 from tfstyle.cli import console, options
 
 if TYPE_CHECKING:
@@ -33,8 +33,9 @@ def run(arguments: argparse.Namespace) -> None:
     runtime.import_tensorflow()
     from tfstyle import evaluation
 
-    for progress in evaluation.evaluation_steps(arguments.style, arguments.photos, settings):
-        console.say(f"{progress.step}/{progress.steps} {progress.headline}")
+    with console.showing_warnings(images.SkippedFilesWarning):
+        for progress in evaluation.evaluation_steps(arguments.style, arguments.photos, settings):
+            console.say(f"{progress.step}/{progress.steps} {progress.headline}")
     if progress.evaluation:
         _print(progress.evaluation)
         if arguments.output:

@@ -2,11 +2,10 @@
 
 import argparse
 import contextlib
-import warnings
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from tfstyle import config, runtime
+from tfstyle import config, images, runtime
 from tfstyle.cli import console, options
 
 if TYPE_CHECKING:
@@ -60,16 +59,14 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _session(plan: "training.TrainingPlan") -> "training.Session":
-    """Prepares the training, and prints the warning about few photos in one line."""
+    """Prepares the training, and prints its warnings about the photos in one line each."""
     from tfstyle import training
 
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", training.FewPhotosWarning)
-        session = training.Session(plan)
-    for warning in caught:
-        if issubclass(warning.category, training.FewPhotosWarning):
-            console.say(f"warning: {warning.message}")
-    return session
+    with (
+        console.showing_warnings(training.FewPhotosWarning),
+        console.showing_warnings(images.SkippedFilesWarning),
+    ):
+        return training.Session(plan)
 
 
 def plan_from(arguments: argparse.Namespace, settings: config.TrainingSettings) -> "training.TrainingPlan":

@@ -148,7 +148,12 @@ def evaluation_steps(
         InputError: the style or a photo is unusable.
     """
     folder = stylebook.find(style)
-    pictures = {size: _photos(pathlib.Path(photos), settings.count, size) for size in settings.sizes}
+    found = images.find_photos(photos)
+    paths = found.paths[: settings.count]
+    if not paths:
+        raise errors.InputError(f"{photos}: no photos there: give a folder with {images.KINDS} files")
+    found.warn_of_skipped()
+    pictures = {size: _photos(pathlib.Path(photos), paths, size) for size in settings.sizes}
     features, target = _loss(folder, settings.features)
     paint = stylizer.Stylizer(folder, runtime=settings.runtime)
     step, steps = 0, sum(map(len, pictures.values())) + len(_SPEED_SIZES)
@@ -182,11 +187,8 @@ def _loss(folder: stylebook.StyleFolder, features: str | None) -> tuple[str, tra
     return features, training.target_for(settings, style, features, "float32")
 
 
-def _photos(folder: pathlib.Path, count: int, size: int) -> dict[str, np.ndarray]:
+def _photos(folder: pathlib.Path, paths: Sequence[pathlib.Path], size: int) -> dict[str, np.ndarray]:
     """Loads photos, uint8, by their path inside the folder; refuses those too small to score."""
-    paths = images.find_photos(folder).paths[:count]
-    if not paths:
-        raise errors.InputError(f"{folder}: no photos there: give a folder with {images.KINDS} files")
     photos = {path: np.rint(images.load_image(path, size=size).rgb).astype(np.uint8) for path in paths}
     for path, photo in photos.items():
         if min(photo.shape[:2]) < metrics.SMALLEST:

@@ -5,7 +5,14 @@ from tfstyle.images.bounds import MAX_PIXELS, MAX_SIDE
 from tfstyle.images.decoding import KINDS, READERS
 from tfstyle.images.encoding import check_format, check_writable, encode, save_image
 from tfstyle.images.exif import Metadata
-from tfstyle.images.folders import FoundPhotos, find_photos, is_folder_name, result_names, writable_name
+from tfstyle.images.folders import (
+    FoundPhotos,
+    SkippedFilesWarning,
+    find_photos,
+    is_folder_name,
+    result_names,
+    writable_name,
+)
 from tfstyle.images.loading import load_image, load_recipe, probe
 from tfstyle.images.photo import Photo, fit_size, resize
 
@@ -17,6 +24,7 @@ __all__ = [
     "Metadata",
     "Photo",
     "READERS",
+    "SkippedFilesWarning",
     "check_format",
     "check_writable",
     "color",

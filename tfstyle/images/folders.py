@@ -3,13 +3,14 @@
 import dataclasses
 import os
 import pathlib
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from tfstyle import errors
 from tfstyle.images import decoding, encoding
 
-__all__ = ["FoundPhotos", "find_photos", "is_folder_name", "result_names", "writable_name"]
+__all__ = ["FoundPhotos", "SkippedFilesWarning", "find_photos", "is_folder_name", "result_names", "writable_name"]
 
 _RAW = frozenset(
     {
@@ -20,6 +21,10 @@ _RAW = frozenset(
 _HEIC = frozenset({".heic", ".heif", ".hif"})
 _JPEG = frozenset({".jfif", ".jpe", ".mpo"})
 _NAMED = 3  # files that `FoundPhotos.skipped_summary` names; the others are counted
+
+
+class SkippedFilesWarning(UserWarning):
+    """Files in a folder were left out, because they are not photos of a known kind."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +38,11 @@ class FoundPhotos:
 
     paths: tuple[pathlib.Path, ...]
     skipped: Mapping[pathlib.Path, str]
+
+    def warn_of_skipped(self, *, stacklevel: int = 2) -> None:
+        """Issues a `SkippedFilesWarning` with the `skipped_summary`, if there is one."""
+        if summary := self.skipped_summary():
+            warnings.warn(summary, SkippedFilesWarning, stacklevel=stacklevel + 1)
 
     def skipped_summary(self) -> str | None:
         """Returns one line that names what was left out, or None if nothing was."""

@@ -4,7 +4,6 @@ import collections
 import dataclasses
 import os
 import pathlib
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -16,8 +15,7 @@ __all__ = ["SkippedFilesWarning", "StylizeResult", "stylize"]
 Path: TypeAlias = str | os.PathLike[str]
 
 
-class SkippedFilesWarning(UserWarning):
-    """Files in a folder were left out, because they are not photos of a known kind."""
+SkippedFilesWarning = images.SkippedFilesWarning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,7 +148,6 @@ def _pairs_of(source: pathlib.Path, output: pathlib.Path) -> list[tuple[pathlib.
     if not files.is_folder(source):
         return [(source, output / images.writable_name(pathlib.PurePath(source.name)))]
     found = images.find_photos(source, exclude=output)
-    if summary := found.skipped_summary():
-        warnings.warn(summary, SkippedFilesWarning, stacklevel=4)
+    found.warn_of_skipped(stacklevel=4)
     names = images.result_names([path.relative_to(source) for path in found.paths])
     return [(path, output / name) for path, name in zip(found.paths, names, strict=True)]

@@ -57,14 +57,13 @@ class _Folder:
     """The pictures in a folder and its subfolders, except one subfolder, sorted by name; hidden files do not count."""
 
     def __init__(self, folder: pathlib.Path, exclude: pathlib.Path | None) -> None:
-        found = images.find_photos(folder, exclude=exclude)
-        self._paths, self.skipped = found.paths, found.skipped
+        self.found = images.find_photos(folder, exclude=exclude)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self.found.paths)
 
     def __getitem__(self, index: int) -> bytes:
-        return self._paths[index].read_bytes()
+        return self.found.paths[index].read_bytes()
 
 
 class _Dataset:
@@ -98,6 +97,8 @@ def open_photos(source: str, exclude: pathlib.Path | None = None) -> Photos:
     photos = _Folder(pathlib.Path(source), exclude) if files.is_folder(source) else _Dataset(_prepared(source))
     if not len(photos):
         raise errors.InputError(f"{source}: no photos there: give a folder with {images.KINDS} files")
+    if isinstance(photos, _Folder):
+        photos.found.warn_of_skipped(stacklevel=3)
     return photos
 
 
