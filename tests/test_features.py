@@ -1,4 +1,4 @@
-"""The networks that the loss looks through, against a forward pass in float64 NumPy."""
+"""Loss networks against a forward pass in float64 NumPy."""
 
 import functools
 import math
@@ -190,7 +190,7 @@ def test_the_whole_network_needs_exactly_the_published_convolutions(network):
     assert weights.BACKBONES[network].convolutions(layers_of(network)) == list(weights.shapes(network))
 
 
-def test_only_needed_weights_have_to_be_there(tiny_weights):
+def test_only_needed_weights_are_required(tiny_weights):
     few = {
         f"{name}/{part}": tiny_weights[f"{name}/{part}"]
         for name in ("conv1_1", "conv1_2")
@@ -199,12 +199,12 @@ def test_only_needed_weights_have_to_be_there(tiny_weights):
     assert list(features.build("vgg19", ["conv1_2"], few).output) == ["conv1_2"]
 
 
-def test_outputs_come_in_the_order_asked_for_and_each_once(tiny_weights, photo):
+def test_outputs_come_in_the_requested_order_and_once(tiny_weights, photo):
     model = features.build("vgg19", ["conv3_1", "conv1_1", "conv3_1"], tiny_weights)
     assert list(model(photo)) == ["conv3_1", "conv1_1"]
 
 
-def test_models_of_the_same_layers_live_side_by_side(tiny_weights, photo):
+def test_models_with_the_same_layers_coexist(tiny_weights, photo):
     first, second = (features.build("vgg19", ["conv1_1"], tiny_weights) for _ in range(2))
     np.testing.assert_array_equal(run(first, photo)["conv1_1"], run(second, photo)["conv1_1"])
 
@@ -237,7 +237,7 @@ def test_bfloat16_is_close_to_float32(tiny_weights, photo):
 
 @pytest.mark.parametrize("network", weights.BACKBONES)
 @pytest.mark.parametrize("turned", [False, True])
-def test_the_smallest_picture_can_be_seen(network, turned):
+def test_the_smallest_picture_gives_features(network, turned):
     model, minimum = features.build(network, defaults(network), thin(network)), weights.BACKBONES[network].min_size
     shape = (1, 2 * minimum, minimum, 3) if turned else (1, minimum, 2 * minimum, 3)
     for name, value in run(model, np.full(shape, 200, np.float32)).items():
@@ -246,7 +246,7 @@ def test_the_smallest_picture_can_be_seen(network, turned):
 
 
 @pytest.mark.parametrize("network", weights.BACKBONES)
-def test_one_pixel_less_cannot_be_seen(network):
+def test_one_pixel_less_gives_none(network):
     model, side = features.build(network, defaults(network), thin(network)), weights.BACKBONES[network].min_size - 1
     try:
         result = run(model, np.full((1, side, side, 3), 200, np.float32))
@@ -272,7 +272,7 @@ def test_default_layers_exist(network):
         ("alexnet", "", "conv5"),
     ],
 )
-def test_unknown_names_are_refused_with_what_there_is(function, network, name, offered):
+def test_unknown_names_are_refused_with_the_known_ones(function, network, name, offered):
     with pytest.raises(errors.InputError) as caught:
         function(network, [name])
     message = str(caught.value)
@@ -310,13 +310,13 @@ def test_memory_grows_with_the_picture_and_the_depth(tiny_weights):
 
 
 @pytest.mark.parametrize("network", weights.BACKBONES)
-def test_the_first_layer_sees_no_edge_around_one_colour(network):
-    """What mirroring the image buys: with grey around, a network sees a frame where the picture ends."""
+def test_the_first_layer_sees_no_edge_around_one_color(network):
+    """Why the image is mirrored: with zero padding, a network sees a frame around the picture."""
     name = weights.BACKBONES[network].style_layers[0]
     value = run(features.build(network, [name], thin(network)), np.full((1, 40, 56, 3), 90, np.float32))[name]
-    centre = value[:, value.shape[1] // 2, value.shape[2] // 2]
-    np.testing.assert_allclose(value, np.broadcast_to(centre, value.shape), rtol=1e-4, atol=1e-5)
-    assert centre.max() > 0
+    center = value[:, value.shape[1] // 2, value.shape[2] // 2]
+    np.testing.assert_allclose(value, np.broadcast_to(center, value.shape), rtol=1e-4, atol=1e-5)
+    assert center.max() > 0
 
 
 # ------------------------------------------------------------------------------------------ the network in the package

@@ -191,14 +191,14 @@ def test_gradient_of_content_is_the_difference_where_the_rectifier_is_open():
 
 
 def gatys_style(features: np.ndarray, painting: np.ndarray) -> float:
-    """Equation 4 as printed, with unnormalised Gram matrices of equal size: 1 / (4 N^2 M^2) sum (G - A)^2."""
+    """Equation 4 as printed, with unnormalized Gram matrices of equal size: 1 / (4 N^2 M^2) sum (G - A)^2."""
     n, m = features.shape[-1], features.shape[1] * features.shape[2]
     g, a = reference.gram(features) * m, reference.gram(painting) * m
     return np.sum((g - a) ** 2) / (4 * n**2 * m**2)
 
 
 def course_style(features: np.ndarray, painting: np.ndarray) -> float:
-    """J_s = 1 / (2 nH nW nC)^2 sum (G_S - G_G)^2, unnormalised Gram matrices, averaged over the batch."""
+    """J_s = 1 / (2 nH nW nC)^2 sum (G_S - G_G)^2, unnormalized Gram matrices, averaged over the batch."""
     _, height, width, channels = features.shape
     positions = height * width
     g, a = reference.gram(features) * positions, reference.gram(painting) * positions
@@ -256,7 +256,7 @@ def test_style_of_the_painting_itself_is_zero_and_of_another_size_comparable(for
 
 
 def test_gradient_of_style_is_the_papers_where_the_rectifier_is_open():
-    """Gatys 2015, equation 6: 1 / (N^2 M^2) (F^T (G - A)) where F > 0, else 0; G and A unnormalised."""
+    """Gatys 2015, equation 6: 1 / (N^2 M^2) (F^T (G - A)) where F > 0, else 0; G and A unnormalized."""
     before, painting = noise(1, 5, 6, 4), np.maximum(noise(1, 5, 6, 4, seed=1), 0).astype(np.float64)
     n, m = 4, 30
     flat = np.maximum(before.astype(np.float64), 0).reshape(m, n).T  # the paper's F, [N, M]
@@ -339,12 +339,12 @@ def variation_by_loops(image: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("shape", [(1, 4, 6, 3), (2, 2, 2, 3), (1, 1, 5, 3), (1, 5, 1, 3), (1, 1, 1, 3)])
-def test_variation_is_the_mean_square_of_steps_between_neighbours(shape):
+def test_variation_is_the_mean_square_of_steps_between_neighbors(shape):
     image = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
     assert float(losses.total_variation(image)) == pytest.approx(variation_by_loops(image), rel=1e-5)
 
 
-def test_variation_of_one_colour_is_zero_and_of_a_chessboard_two():
+def test_variation_of_one_color_is_zero_and_of_a_checkerboard_two():
     board = np.indices((6, 8)).sum(axis=0) % 2 * 255.0
     assert number(losses.total_variation(np.full((1, 6, 8, 3), 93, np.float32))) == 0
     assert number(losses.total_variation(np.stack([board] * 3, -1)[None].astype(np.float32))) == pytest.approx(2)

@@ -33,15 +33,15 @@ BROKEN_MODULE = "import os; os.write(2, b'from below\\n'); {end}"
 
 
 @pytest.mark.parametrize(
-    ("end", "code", "said"), [("", 0, "after\n"), ("raise ImportError('no luck')", 1, "from below\n")]
+    ("end", "code", "shown"), [("", 0, "after\n"), ("raise ImportError('no luck')", 1, "from below\n")]
 )
-def test_what_is_said_at_the_import_shows_only_if_it_fails(tmp_path, end, code, said):
+def test_messages_of_the_import_show_only_if_it_fails(tmp_path, end, code, shown):
     """A stand-in for TensorFlow writes to the process's standard error, below Python's."""
     (tmp_path / "tensorflow.py").write_text(BROKEN_MODULE.format(end=end))
     program = "from tfstyle import runtime; runtime.import_tensorflow(); import sys; print('after', file=sys.stderr)"
     done = python(program, PYTHONPATH=str(tmp_path))
     assert done.returncode == code
-    assert done.stderr.startswith(said)
+    assert done.stderr.startswith(shown)
     assert code == 0 or "ImportError: no luck" in done.stderr
 
 
@@ -158,7 +158,7 @@ def test_fast_bfloat16_is_read_from_the_processors_flags(tmp_path, text, expecte
     assert runtime.fast_bfloat16(file) is expected
 
 
-def test_where_there_is_no_cpuinfo_bfloat16_is_not_thought_fast(tmp_path):
+def test_without_cpuinfo_bfloat16_counts_as_slow(tmp_path):
     assert runtime.fast_bfloat16(tmp_path / "missing") is False
     assert runtime.fast_bfloat16(tmp_path) is False
 
@@ -171,12 +171,12 @@ def test_auto_precision_follows_the_processor(monkeypatch, fast):
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float32"])
 @pytest.mark.parametrize("fast", [True, False])
-def test_a_named_precision_is_kept(monkeypatch, precision, fast):
+def test_a_given_precision_is_kept(monkeypatch, precision, fast):
     monkeypatch.setattr(runtime, "fast_bfloat16", lambda: fast)
     assert runtime.resolve_precision(precision) == precision
 
 
-def test_only_this_threads_graphs_compute_otherwise():
+def test_the_number_format_is_set_for_one_thread_only():
     """Two threads at once: one rounds, the other does not, and afterwards neither does."""
     if not runtime.fast_bfloat16():
         pytest.skip("this processor does not multiply bfloat16")
@@ -201,8 +201,8 @@ def test_only_this_threads_graphs_compute_otherwise():
         ready.set()
         inside.wait()
         seen["meanwhile"] = off()
-        tf.config.optimizer.set_experimental_options({})  # Looks at the process's setting anew.
-        seen["anew"] = off()
+        tf.config.optimizer.set_experimental_options({})  # Reads the process's setting again.
+        seen["again"] = off()
         looked.set()
 
     ready, inside, looked = (threading.Event() for _ in range(3))

@@ -144,14 +144,14 @@ class TestGeometry:
 class TestQuantise:
     def test_error_is_at_most_half_a_step(self):
         kernel = random().normal(size=(3, 3, 4, 6)).astype(np.float32) * np.geomspace(1e-3, 1e3, 6, dtype=np.float32)
-        rounded, scale = compact_fit.quantise(kernel)
+        rounded, scale = compact_fit.quantize(kernel)
         assert rounded.dtype == np.int8
         assert scale.shape == (6,)
         assert (np.abs(rounded * scale - kernel) <= 0.501 * scale).all()
         assert (np.abs(rounded).max((0, 1, 2)) == 127).all()
 
     def test_a_dead_channel_stays_dead(self):
-        rounded, scale = compact_fit.quantise(np.zeros((3, 3, 2, 1), np.float32))
+        rounded, scale = compact_fit.quantize(np.zeros((3, 3, 2, 1), np.float32))
         assert not rounded.any()
         assert np.isfinite(scale).all()
 
@@ -190,8 +190,8 @@ class TestWalk:
     def test_true_samples_are_pre_activations(self, pictures):
         network = small_network()
         samples = sampled(network, pictures)
-        centred = pictures[..., ::-1] - np.array([103.939, 116.779, 123.68])
-        padded = np.pad(centred, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+        centerd = pictures[..., ::-1] - np.array([103.939, 116.779, 123.68])
+        padded = np.pad(centerd, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
         row, column = samples.places[1][2, 5]
         patch = padded[2, row : row + 3, column : column + 3]
         expected = np.einsum("hwi,hwio->o", patch, network["conv1_1/kernel"]) + network["conv1_1/bias"]
@@ -261,14 +261,14 @@ class TestImages:
         assert one.dtype == np.uint8
         np.testing.assert_array_equal(one, two)
 
-    def test_optimised_pictures_differ_from_their_start(self, crops, monkeypatch):
+    def test_optimized_pictures_differ_from_their_start(self, crops, monkeypatch):
         monkeypatch.setattr(compact_images, "STYLE", ("conv1_1", "conv2_1"))
         monkeypatch.setattr(compact_images, "CONTENT", "conv2_2")
         monkeypatch.setattr(compact_images, "_SNAPSHOTS", (1, 3))
         network = small_network() | {f"{name}/head": np.eye(width, dtype=np.float32) for name, width in
                                      (("conv1_1", 6), ("conv2_1", 8), ("conv2_2", 8))}  # fmt: skip
 
-        visited = compact_images.optimised(
+        visited = compact_images.optimized(
             lambda image: compact_walk.heads(network, NAMES, image), crops, crops, 2, random()
         )
         assert visited.shape == (4, 32, 32, 3)

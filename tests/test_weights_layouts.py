@@ -221,7 +221,7 @@ def test_npz_with_keras_names(tmp_path):
 def test_torchvisions_state_dicts(tmp_path, network, form, prefix):
     path = tmp_path / "a.pth"
     state = {prefix + name: array for name, array in torch_arrays(network, some(network)).items()}
-    state["classifier.1.weight"] = np.full((2, 2), np.nan, np.float32)  # the top does not matter
+    state["classifier.1.weight"] = np.full((2, 2), np.nan, np.float32)  # the classifier is ignored
     if form == "safetensors":
         safetensors.numpy.save_file(state, path)
     else:
@@ -253,14 +253,14 @@ def convolve(picture, kernel, bias, pad):
     return np.einsum("yxchw,hwco->yxo", windows, kernel.astype(np.float64)) + bias
 
 
-def features_both_ways(tmp_path, network, name, normalised, pad):
-    """First-layer features of the file as written, for `normalised`, and as read, for Caffe's input."""
+def features_both_ways(tmp_path, network, name, normalized, pad):
+    """First-layer features of the file as written, for `normalized`, and as read, for Caffe's input."""
     first = next(iter(weights.shapes(network)))
     arrays = some(network)
     path = torchwriter.write_zip(tmp_path / name, torch_arrays(network, arrays))
     read = layouts.read(network, path, [first])
     caffe = picture()[..., ::-1] - np.array([103.939, 116.779, 123.68])
-    expected = convolve(normalised, arrays[f"{first}/kernel"], arrays[f"{first}/bias"], pad)
+    expected = convolve(normalized, arrays[f"{first}/kernel"], arrays[f"{first}/bias"], pad)
     return convolve(caffe, read[f"{first}/kernel"], read[f"{first}/bias"], pad), expected
 
 
@@ -287,9 +287,9 @@ def test_with_zero_padding_only_the_border_differs_and_by_little(tmp_path):
 
 
 def test_vgg16_of_torchvision_that_was_trained_without_scaling(tmp_path):
-    normalised = picture() - 255 * np.array([0.48235, 0.45882, 0.40784])
+    normalized = picture() - 255 * np.array([0.48235, 0.45882, 0.40784])
     name = "vgg16_features-amdegroot-88682ab5.pth"
-    got, expected = features_both_ways(tmp_path, "vgg16", name, normalised, "reflect")
+    got, expected = features_both_ways(tmp_path, "vgg16", name, normalized, "reflect")
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-5 * np.abs(expected).max())
 
 

@@ -1,4 +1,4 @@
-"""Where weights come from: a file, the environment, the package, the cache, a download (from a local server)."""
+"""Sources of weights: a file, the environment, the package, the cache, a download (from a local server)."""
 
 import contextlib
 import dataclasses
@@ -323,6 +323,14 @@ def test_download_then_offline(tmp_path, home, monkeypatch, server):
     assert server.requests == 1
     assert all(np.array_equal(again[layer], array) for layer, array in downloaded.items())
     assert np.array_equal(again["conv1/kernel"], weights.random("squeezenet")["conv1/kernel"])
+
+
+def test_download_in_a_process_without_standard_streams(tmp_path, monkeypatch, server):
+    server.data = squeezenet_bytes(tmp_path)
+    publish(monkeypatch, "squeezenet", server.url)
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert len(weights.load("squeezenet")) == len(weights.random("squeezenet"))
 
 
 def test_download_checked_by_the_first_digits_of_sha256(tmp_path, home, monkeypatch, server):

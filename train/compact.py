@@ -1,9 +1,9 @@
-"""Makes the compact loss network from VGG-19, in closed form.
+"""Makes the compact loss network from VGG-19, in closed form: no gradient descent.
 
     python -m train.compact --photos FOLDER --paintings FOLDER --vgg19 FILE [-o tfstyle/weights/compact.npz]
 
-Once on photos, paintings and mixtures of them; then again with what an optimiser visits when it trusts the first
-result. Nothing is learned by gradient descent.
+The network is fitted twice: to photos, paintings and mixtures of them; then also to pictures that an optimizer produces
+with the first fit.
 """
 
 import argparse
@@ -19,14 +19,14 @@ from tfstyle import errors, runtime, weights
 from tfstyle.runtime import tf
 from train import compact_fit, compact_images, compact_walk
 
-# VGG-19 (Simonyan and Zisserman 2015) as far as the losses look.
+# VGG-19 (Simonyan and Zisserman 2015) up to the deepest layer that the losses use.
 LAYERS = tuple(
     f"conv{level}_{index}" for level, count in enumerate((2, 2, 4, 4, 1), 1) for index in range(1, count + 1)
 )
 
-# Measured: time goes into the first blocks, error comes from the last. Without conv3_3 the next layer's own channels
-# are still met to within 3 %; without conv4_3 only to within 20 %, with it (and wider) to within 10 %.
-# Multiples of 16: others fall off oneDNN's fast path.
+# Measured: most time is spent in the first blocks, most error comes from the last. Without conv3_3 the channels of the
+# next layer still have an error of 3 %; without conv4_3 of 20 %, with it (and wider) of 10 %.
+# Multiples of 16: oneDNN is slow for others.
 WIDTHS = {
     "conv1_1": 16,
     "conv1_2": 32,
@@ -41,28 +41,28 @@ WIDTHS = {
     "conv4_4": 416,
     "conv5_1": 512,
 }
-# Kept in float16: few numbers, and errors here spread through everything.
+# Stored as float16: small, and their errors affect every later layer.
 FINE_BLOCKS = (1, 2)
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What the recipe was run with.
+    """Parameters of the recipe.
 
     Attributes:
-        pictures: photos, paintings and mixtures.
-        scouts: how many of them the first fit makes do with.
-        optimisations: slow-path runs whose iterates are added for the second fit.
-        side: of the crops, pixels: a feature of conv5_1 sees 156.
-        ridge: relative strength of the regressions.
-        rounds: of rectified regression; measured on conv4_4 and conv5_1: the first lowers the error by 15 and 9 %, the
-            third by 5 and 2 %.
-        seed: of everything random.
+        pictures: number of photos, paintings and mixtures.
+        scouts: how many of them the first fit uses.
+        optimizations: slow-path runs whose iterates are added for the second fit.
+        side: of the crops, pixels; the receptive field of conv5_1 is 156.
+        ridge: relative strength of the regularization.
+        rounds: of rectified regression. Measured on conv4_4 and conv5_1: the first reduces the error by 15 and 9 %,
+            the third by 5 and 2 %.
+        seed: of all random choices.
     """
 
     pictures: int = 720
     scouts: int = 128
-    optimisations: int = 56
+    optimizations: int = 56
     side: int = 256
     ridge: float = 2e-4
     rounds: int = 3
@@ -70,7 +70,7 @@ class Settings:
 
     @property
     def positions(self) -> dict[int, int]:
-        """Positions per picture in each block: more where there are more inputs to fit, in block 5 all there are."""
+        """Sampled positions per picture, by block: more where there are more inputs to fit; in block 5 all."""
         return {1: 24, 2: 48, 3: 128, 4: 192, 5: (self.side // 16) ** 2}
 
 
@@ -80,15 +80,15 @@ def make(photos: pathlib.Path, paintings: pathlib.Path, vgg19: pathlib.Path, set
     Args:
         photos: folder of photographs.
         paintings: folder of paintings.
-        vgg19: file of weights, any layout that `tfstyle.weights` reads.
-        settings: see there.
+        vgg19: weight file in any layout that `tfstyle.weights` reads.
+        settings: parameters of the recipe.
 
     Returns:
         The compact network, float32: ``<layer>/kernel``, ``<layer>/bias``, ``<layer>/head``.
     """
     true = weights.load("vgg19", vgg19, LAYERS)
     random = np.random.default_rng(settings.seed)
-    # Photographs as VGG-19 knew them, short side 256; paintings up to three times as large, as users vary it.
+    # Photos as VGG-19 was trained on, short side 256; paintings up to three times as large, for --style-scale.
     side = settings.side
     sources = (
         compact_images.Crops(compact_images.listed(photos), side, (side, side)),
@@ -104,8 +104,8 @@ def make(photos: pathlib.Path, paintings: pathlib.Path, vgg19: pathlib.Path, set
     samples = sampled(compact_images.mixtures(*sources, settings.pictures, random))
     logging.info("first fit, on %d pictures", settings.scouts)
     first, _ = compact_walk.walk(samples.first(settings.scouts), true, setting)
-    visited = compact_images.optimised(
-        lambda image: compact_walk.heads(first, tuple(WIDTHS), image), *sources, settings.optimisations, random
+    visited = compact_images.optimized(
+        lambda image: compact_walk.heads(first, tuple(WIDTHS), image), *sources, settings.optimizations, random
     )
     samples = samples.joined(sampled(visited))
     logging.info("second fit, on %d pictures", len(samples.pictures))
@@ -113,11 +113,11 @@ def make(photos: pathlib.Path, paintings: pathlib.Path, vgg19: pathlib.Path, set
 
 
 def packed(network: dict) -> dict:
-    """Rounds a network for its file: large kernels to 8 bits, everything else to float16."""
+    """Quantizes a network for its file: large kernels to 8 bits, everything else to float16."""
     arrays = {}
     for name, array in network.items():
         if name.endswith("/kernel") and compact_walk.block(name) not in FINE_BLOCKS:
-            arrays[name], arrays[f"{name}_scale"] = compact_fit.quantise(array)
+            arrays[name], arrays[f"{name}_scale"] = compact_fit.quantize(array)
         else:
             arrays[name] = array.astype(np.float16)
     return arrays
@@ -133,7 +133,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default)
     options = vars(parser.parse_args(arguments))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    tf.get_logger().setLevel(logging.ERROR)  # Every layer is another graph: no news.
+    tf.get_logger().setLevel(logging.ERROR)  # It would warn that every layer is a new graph.
     if runtime.fast_bfloat16():
         tf.config.optimizer.set_experimental_options({"auto_mixed_precision_onednn_bfloat16": True})
     inputs = {name: options.pop(name) for name in ("photos", "paintings", "vgg19")}

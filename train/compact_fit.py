@@ -1,15 +1,15 @@
-"""Closed forms behind the compact loss network; NumPy only.
+"""The linear algebra behind the compact loss network; NumPy only.
 
-S samples (positions of feature maps), N channels of the true network, k of the compact one.
+Notation: S samples (positions in feature maps), N channels of the true network, k of the compact one.
 """
 
 import numpy as np
 
-__all__ = ["choose_channels", "fit_head", "fit_rectified", "geometry", "importance", "quantise", "second_moment"]
+__all__ = ["choose_channels", "fit_head", "fit_rectified", "geometry", "importance", "quantize", "second_moment"]
 
-# Rows per partial product: float32 products, float64 sums, little extra memory.
+# Rows per partial product: float32 products and float64 sums without much extra memory.
 _ROWS = 16384
-# Keeps divisions by channels that are already explained finite; relative to the mean second moment.
+# Avoids division by zero for channels that are already explained; relative to the mean second moment.
 _TINY = 1e-6
 
 
@@ -18,7 +18,7 @@ def second_moment(left: np.ndarray, right: np.ndarray | None = None) -> np.ndarr
 
     Args:
         left: ``[S, a]`` float32.
-        right: ``[S, b]`` float32; `left` itself without it.
+        right: ``[S, b]`` float32; None stands for `left`.
 
     Returns:
         ``left.T @ right``, ``[a, b]`` float64.
@@ -30,15 +30,15 @@ def second_moment(left: np.ndarray, right: np.ndarray | None = None) -> np.ndarr
 
 
 def importance(moment: np.ndarray, following: np.ndarray | None, *, tapped: bool) -> np.ndarray:
-    """What an error in a layer's channels costs: in the layer itself, and in what the next layer makes of it.
+    """Computes the cost of errors in a layer's channels, for the layer itself and for the next one.
 
     Args:
         moment: ``[N, N]`` of the true activations.
-        following: kernel of the next true layer ``[3, 3, N, M]``; None at the end.
-        tapped: the loss looks at the layer itself.
+        following: kernel of the next true layer ``[3, 3, N, M]``; None for the last.
+        tapped: whether the loss uses the layer itself.
 
     Returns:
-        A positive semidefinite metric ``[N, N]``; both parts are relative to their own energy.
+        A positive semidefinite metric ``[N, N]``; each part is relative to its own energy.
     """
     metric = np.zeros_like(moment)
     if tapped or following is None:
@@ -51,14 +51,14 @@ def importance(moment: np.ndarray, following: np.ndarray | None, *, tapped: bool
 
 
 def choose_channels(moment: np.ndarray, metric: np.ndarray, count: int) -> np.ndarray:
-    """Picks channels, one by one, whose linear span leaves the least of all channels unexplained in a metric.
+    """Selects channels greedily so that their span explains all channels best, in a metric.
 
-    Like column-pivoted QR on the activations, but by the error of everything instead of the largest leftover column.
+    Like column-pivoted QR of the activations, but by the total error instead of the largest remaining column.
 
     Args:
         moment: ``[N, N]`` second moment of all channels.
         metric: ``[N, N]`` from `importance`.
-        count: how many to pick.
+        count: how many to select.
 
     Returns:
         Sorted indices ``[count]``.
@@ -81,21 +81,21 @@ def choose_channels(moment: np.ndarray, metric: np.ndarray, count: int) -> np.nd
 def fit_rectified(inputs: np.ndarray, truth: np.ndarray, ridge: float, rounds: int) -> np.ndarray:
     """Fits ``max(inputs @ w, 0)`` to ``max(truth, 0)``.
 
-    Ridge regression to `truth` first; then rounds of it to targets that forgive what the rectifier hides: where truth
-    and prediction are both negative, the prediction is its own target; where the prediction is positive, the rectified
-    truth is. The inverse is computed once.
+    Starts with ridge regression to `truth`. Further rounds use targets that ignore what the ReLU hides: where truth and
+    prediction are both negative, the prediction is its own target; where the prediction is positive, the target is the
+    rectified truth. The inverse is computed once.
 
     Args:
         inputs: ``[S, d]``, the last column constant.
         truth: ``[S, k]`` pre-activations.
         ridge: strength, relative to each input's energy.
-        rounds: after the first regression.
+        rounds: further rounds after the first regression.
 
     Returns:
         ``[d, k]`` float32.
     """
     energy = second_moment(inputs)
-    # Relative to a typical input too, so that one that is never active does not make the matrix singular.
+    # Also relative to a typical input, so that one that is never active does not make the matrix singular.
     penalty = ridge * (np.diag(energy) + _TINY * np.trace(energy) / len(energy))
     inverse = np.linalg.inv(energy + np.diag(penalty))
     solution = (inverse @ second_moment(inputs, truth)).astype(np.float32)
@@ -124,11 +124,11 @@ def fit_head(features: np.ndarray, truth: np.ndarray, ridge: float) -> np.ndarra
 
 
 def geometry(head: np.ndarray) -> np.ndarray:
-    """Folds a head to N channels into one to k that measures the same distances.
+    """Reduces a head with N outputs to one with k outputs that preserves distances.
 
     With r the symmetric square root of ``head @ head.T``, ``|head.T d head| = |r d r|`` (Frobenius) for every k x k
-    difference d of Gram matrices, and likewise for differences of features. The factor sqrt(k / N) makes mean squares,
-    not sums, the same.
+    difference d of Gram matrices; the same holds for differences of features. The factor sqrt(k / N) preserves mean
+    squares instead of sums.
 
     Args:
         head: ``[k, N]``.
@@ -141,14 +141,14 @@ def geometry(head: np.ndarray) -> np.ndarray:
     return (root * np.sqrt(head.shape[0] / head.shape[1])).astype(np.float32)
 
 
-def quantise(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rounds a kernel to 8 bits, each output channel with its own scale.
+def quantize(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Quantizes a kernel to 8 bits with one scale per output channel.
 
     Args:
         kernel: ``[h, w, in, out]``.
 
     Returns:
-        int8 of the same shape, and float32 ``[out]`` to multiply it by.
+        int8 of the same shape, and the scale ``[out]``, float32.
     """
     largest = np.abs(kernel).max(axis=(0, 1, 2))
     scale = (np.where(largest > 0, largest, 1) / 127).astype(np.float32)

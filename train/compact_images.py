@@ -1,4 +1,4 @@
-"""What the compact loss network is fitted on: crops of pictures, mixtures of them, and what optimisers visit."""
+"""Pictures for fitting the compact loss network: crops, mixtures, and iterates of optimizations."""
 
 import functools
 import pathlib
@@ -10,32 +10,32 @@ from tfstyle import errors, images, losses, weights
 from tfstyle.optimization import minimizers
 from tfstyle.runtime import tf
 
-__all__ = ["Crops", "listed", "mixtures", "optimised"]
+__all__ = ["Crops", "listed", "mixtures", "optimized"]
 
 Network = Callable[[tf.Tensor], Mapping[str, tf.Tensor]]
 
 CONTENT = weights.BACKBONES["vgg19"].content_layers[0]
 STYLE = weights.BACKBONES["vgg19"].style_layers
 
-# Snapshots of one optimisation: early, when the photo still shows; in the middle; late.
+# Snapshots of one optimization: early, when the photo still shows; in the middle; late.
 _SNAPSHOTS = (6, 16, 40)
-# Every so many pictures starts from noise around middle grey (Gatys 2015) instead of from the photo.
+# Every sixth optimization starts from noise around mid-gray (Gatys 2015) instead of from the photo.
 _NOISE_EVERY = 6
 
 
 def listed(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns a folder's JPEG and PNG files by name.
+    """Lists a folder's JPEG and PNG files, sorted.
 
     Raises:
         InputError: there are none.
     """
     found = sorted(path for path in folder.glob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
     if not found:
-        raise errors.InputError(f"{folder}: no JPEG or PNG files there")
+        raise errors.InputError(f"{folder}: no JPEG or PNG files")
     return found
 
 
-# Paintings are few, large and drawn often.
+# Paintings are few, large and used often.
 _load = functools.lru_cache(maxsize=32)(images.load_image)
 
 
@@ -45,7 +45,7 @@ class Crops:
     Args:
         paths: picture files.
         side: of the crops, pixels.
-        short: smallest and largest short side to which a picture is resized before it is cropped.
+        short: range of the short side to which a picture is resized before it is cropped.
     """
 
     def __init__(self, paths: Sequence[pathlib.Path], side: int, short: tuple[int, int]) -> None:
@@ -63,13 +63,13 @@ class Crops:
 
 
 def mixtures(photos: Crops, paintings: Crops, count: int, random: np.random.Generator) -> np.ndarray:
-    """Draws photos, paintings, blends, noisy pictures, and photos with a painting's texture in wrong colours.
+    """Draws photos, paintings, blends, noisy pictures, and photos with a painting's texture in permuted colors.
 
     Args:
         photos: crops of photographs.
         paintings: crops of paintings.
-        count: how many pictures.
-        random: the only source of chance.
+        count: number of pictures.
+        random: the random generator.
 
     Returns:
         ``[count, side, side, 3]`` uint8.
@@ -91,18 +91,18 @@ def _mixture(kind: int, photo: np.ndarray, painting: np.ndarray, random: np.rand
     return photo + random.uniform(0.3, 1) * texture + random.normal(0, random.uniform(0, 25), photo.shape)
 
 
-def optimised(network: Network, photos: Crops, paintings: Crops, count: int, random: np.random.Generator) -> np.ndarray:
-    """Runs the slow path with a compact network and keeps what it visits.
+def optimized(network: Network, photos: Crops, paintings: Crops, count: int, random: np.random.Generator) -> np.ndarray:
+    """Runs the slow path with a compact network and keeps some of its iterates.
 
-    An optimiser looks for what a network cannot see; a second fit on such pictures mends it (as imitation learning
-    gathers data: Ross, Gordon and Bagnell 2011, "DAgger").
+    An optimizer exploits what a network cannot see. A second fit on such pictures corrects it; imitation learning
+    collects data in the same way (Ross, Gordon and Bagnell 2011, "DAgger").
 
     Args:
-        network: from ``[B, H, W, 3]``, 0..255, to features by layer, heads applied.
+        network: maps ``[B, H, W, 3]``, 0..255, to features by layer, heads applied.
         photos: crops of photographs.
         paintings: crops of paintings.
-        count: how many optimisations, each of which gives as many pictures as `_SNAPSHOTS`.
-        random: the only source of chance.
+        count: number of optimizations; each gives three pictures, see `_SNAPSHOTS`.
+        random: the random generator.
 
     Returns:
         ``[count * 3, side, side, 3]`` uint8.
@@ -128,7 +128,7 @@ def _grams(features_by_layer: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
 
 
 def _objective(network: Network) -> tuple[Callable[..., tuple], Callable[..., tuple]]:
-    """Gatys' loss in the relative form: a function for the targets, one for loss and gradient; traced once."""
+    """Returns two traced functions of the relative loss: one for the targets, one for loss and gradient."""
 
     @tf.function
     def targets(photo: tf.Tensor, painting: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:

@@ -1,8 +1,9 @@
-"""Walks VGG-19 layer by layer and fits the compact network to it, from the compact network's own features.
+"""Fits the compact network to VGG-19 layer by layer, each layer from the compact network's own features.
 
-Both networks run here as a plain list of layers: 3x3 convolutions with the borders of `tfstyle.features` (the image
-mirrored, feature maps padded by zeros: every fifth position of a map of conv5_1 lies at one), average pooling between
-blocks. Feature maps are too large to keep, so samples are drawn in the graph and only pooled maps are kept.
+Both networks run here as plain lists of layers: 3x3 convolutions with the padding of `tfstyle.features` (the image
+mirrored, feature maps padded with zeros; it matters, as a fifth of the positions of conv5_1 touch the border) and
+average pooling between blocks. Feature maps are too large to keep: samples are taken in the graph, and only pooled maps
+are kept.
 """
 
 import dataclasses
@@ -18,19 +19,19 @@ __all__ = ["Samples", "Walk", "block", "forward", "heads", "positions", "sample_
 
 Arrays = dict[str, np.ndarray]
 
-# Simonyan and Zisserman's mean of ImageNet, BGR.
+# ImageNet's mean, BGR, as Simonyan and Zisserman used it.
 _MEAN = np.array([103.939, 116.779, 123.68], np.float32)
 _BATCH = 8
 
 
 @dataclasses.dataclass(frozen=True)
 class Walk:
-    """How the compact network is laid out and fitted.
+    """Layout of the compact network and parameters of its fit.
 
     Attributes:
-        widths: channels per layer, first to deepest; layers that are not here are left out.
-        tapped: layers that the losses look at.
-        ridge: strength of the ridge regressions.
+        widths: channels by layer, shallow to deep; the network lacks all other layers.
+        tapped: layers that the losses use.
+        ridge: strength of the regularization.
         rounds: of rectified regression.
     """
 
@@ -42,12 +43,12 @@ class Walk:
 
 @dataclasses.dataclass(frozen=True)
 class Samples:
-    """Pictures, positions in their feature maps, and what the true network has there.
+    """Pictures, positions in their feature maps, and the true network's values there.
 
     Attributes:
         pictures: ``[n, side, side, 3]`` uint8.
-        places: per block, rows and columns ``[n, p, 2]``.
-        truth: pre-activations of the true network per layer, ``[n, p, N]`` float32.
+        places: rows and columns ``[n, p, 2]`` by block.
+        truth: pre-activations of the true network by layer, ``[n, p, N]`` float32.
     """
 
     pictures: np.ndarray
@@ -55,12 +56,12 @@ class Samples:
     truth: Arrays
 
     def first(self, count: int) -> "Samples":
-        """Those of the first pictures."""
+        """Returns the samples of the first pictures."""
         places = {key: value[:count] for key, value in self.places.items()}
         return Samples(self.pictures[:count], places, {key: value[:count] for key, value in self.truth.items()})
 
     def joined(self, other: "Samples") -> "Samples":
-        """Both together."""
+        """Concatenates two sets of samples."""
         both = [np.concatenate([self.pictures, other.pictures])]
         places = {key: np.concatenate([value, other.places[key]]) for key, value in self.places.items()}
         truth = {key: np.concatenate([value, other.truth[key]]) for key, value in self.truth.items()}
@@ -68,21 +69,21 @@ class Samples:
 
 
 def block(name: str) -> int:
-    """The block of a layer: 4 of ``conv4_2``."""
+    """Returns the block of a layer: 4 for ``conv4_2``."""
     return int(name[4])
 
 
 def positions(count: int, side: int, per_block: Mapping[int, int], random: np.random.Generator) -> dict:
-    """Draws positions without repetition.
+    """Draws positions without replacement.
 
     Args:
-        count: pictures.
+        count: number of pictures.
         side: of the pictures, pixels.
-        per_block: positions per picture in each block; at most as many as its maps have.
-        random: the only source of chance.
+        per_block: positions per picture, by block; at most as many as its maps have.
+        random: the random generator.
 
     Returns:
-        Per block, rows and columns ``[count, p, 2]`` int32.
+        Rows and columns ``[count, p, 2]`` int32 by block.
     """
     places = {}
     for level, wanted in per_block.items():
@@ -93,7 +94,7 @@ def positions(count: int, side: int, per_block: Mapping[int, int], random: np.ra
 
 
 def _padded(maps: tf.Tensor) -> tf.Tensor:
-    """One row and column more on each side."""
+    """Pads by one row and column on each side."""
     mode = "SYMMETRIC" if maps.shape[-1] == len(_MEAN) else "CONSTANT"
     return tf.pad(maps, [[0, 0], [1, 1], [1, 1], [0, 0]], mode)
 
@@ -107,11 +108,11 @@ def forward(weights: Mapping[str, np.ndarray], names: Sequence[str], image: tf.T
 
     Args:
         weights: kernels and biases.
-        names: its layers in order.
+        names: the layers in order.
         image: ``[B, H, W, 3]``, RGB 0..255.
 
     Yields:
-        Layer and its pre-activations, ``[B, h, w, C]``.
+        Name and pre-activations ``[B, h, w, C]`` of each layer.
     """
     maps, level = image[..., ::-1] - _MEAN, 1
     for name in names:
@@ -123,7 +124,7 @@ def forward(weights: Mapping[str, np.ndarray], names: Sequence[str], image: tf.T
 
 
 def heads(weights: Mapping[str, np.ndarray], names: Sequence[str], image: tf.Tensor) -> dict[str, tf.Tensor]:
-    """Features of a finished compact network at the layers that have a head, heads applied."""
+    """Computes a compact network's features at the layers that have a head, heads applied."""
     outputs = {}
     for name, sums in forward(weights, names, image):
         if f"{name}/head" in weights:
@@ -134,7 +135,7 @@ def heads(weights: Mapping[str, np.ndarray], names: Sequence[str], image: tf.Ten
 def sample_truth(
     weights: Arrays, names: Sequence[str], pictures: np.ndarray, places: Mapping[int, np.ndarray]
 ) -> Samples:
-    """Runs the true network and keeps its pre-activations at some positions."""
+    """Runs the true network and keeps its pre-activations at the given positions."""
     levels = sorted(places)
 
     @tf.function
@@ -155,9 +156,9 @@ def walk(truth: Samples, true_weights: Arrays, setting: Walk) -> tuple[Arrays, d
     """Fits a compact network.
 
     Args:
-        truth: samples of all the true network's layers, in its order.
+        truth: samples of all layers of the true network, in order.
         true_weights: kernels and biases of the true network.
-        setting: layout and strengths.
+        setting: layout and parameters.
 
     Returns:
         Float32 weights (kernels, biases, heads of the tapped layers), and the relative mean squared error of every
@@ -189,7 +190,7 @@ def walk(truth: Samples, true_weights: Arrays, setting: Walk) -> tuple[Arrays, d
 
 
 def relative_error(guess: np.ndarray, truth: np.ndarray) -> float:
-    """Mean squared error over the truth's mean square."""
+    """Computes the mean squared error relative to the truth's mean square."""
     return float(np.mean(np.square(guess - truth)) / np.mean(np.square(truth)))
 
 
@@ -209,7 +210,7 @@ def _through(maps: tf.Tensor, student: Arrays, names: Sequence[str]) -> tf.Tenso
 
 
 def _pooled(maps: np.ndarray, student: Arrays, names: Sequence[str]) -> np.ndarray:
-    """Maps at the start of a block to maps at the start of the next, float16."""
+    """Computes the maps at the start of the next block, float16."""
 
     @tf.function
     def run(part: tf.Tensor) -> tf.Tensor:
@@ -219,7 +220,7 @@ def _pooled(maps: np.ndarray, student: Arrays, names: Sequence[str]) -> np.ndarr
 
 
 def _patches(maps: np.ndarray, student: Arrays, names: Sequence[str], places: np.ndarray) -> np.ndarray:
-    """What a 3x3 kernel sees at some positions after some layers, and a constant: ``[S, 9 C + 1]`` float32."""
+    """Extracts 3x3 patches at positions after some layers, plus a constant: ``[S, 9 C + 1]`` float32."""
 
     @tf.function
     def run(part: tf.Tensor, where: tf.Tensor) -> tf.Tensor:

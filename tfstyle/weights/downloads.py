@@ -3,8 +3,10 @@
 import contextlib
 import functools
 import hashlib
+import io
 import os
 import pathlib
+import sys
 import tempfile
 import urllib.error
 from collections.abc import Sequence
@@ -107,9 +109,10 @@ def _fetch(url: str, part: pathlib.Path) -> None:
 
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
-        keras.utils.get_file(
-            part.name, url, cache_subdir=part.parent.name, cache_dir=str(part.parent.parent), force_download=True
-        )
+        with contextlib.redirect_stdout(sys.stderr or io.StringIO()):  # The progress bar. A GUI process has neither.
+            keras.utils.get_file(
+                part.name, url, cache_subdir=part.parent.name, cache_dir=str(part.parent.parent), force_download=True
+            )
     except Exception as error:  # Keras raises a bare Exception when there is no network
         if isinstance(error.__context__, urllib.error.HTTPError):
             error.__context__.close()  # Keras leaves the connection open
