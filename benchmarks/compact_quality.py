@@ -31,8 +31,8 @@ _SIZES, _STEPS = (192, 384), (60, 50)
 
 def paint(photo: images.Photo, painting: stylebook.Painting, network: str) -> optimization.Iterate:
     """The last iterate."""
-    chosen = config.Settings(features=network, scales=_SIZES, iterations=_STEPS)
-    *_, last = optimization.optimize(photo, painting, chosen)
+    settings = config.Settings(features=network, scales=_SIZES, iterations=_STEPS)
+    *_, last = optimization.optimize(photo, painting, settings)
     return last
 
 

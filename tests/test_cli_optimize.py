@@ -34,11 +34,11 @@ def two_scales(tiny):
     return arguments(runs.settings(tiny, **runs.TWO_SCALES))
 
 
-def arguments(chosen, *inputs):
+def arguments(settings, *inputs):
     changed = [
-        (field.name, getattr(chosen, field.name))
-        for field in dataclasses.fields(chosen)
-        if getattr(chosen, field.name) != field.default
+        (field.name, getattr(settings, field.name))
+        for field in dataclasses.fields(settings)
+        if getattr(settings, field.name) != field.default
     ]
     options = [
         (f"--{name.replace('_', '-')}", ",".join(map(str, value)) if isinstance(value, tuple) else str(value))
@@ -508,8 +508,8 @@ class TestProcess:
 
     @pytest.mark.slow
     def test_ctrl_c_then_resume(self, tiny):
-        chosen = runs.settings(tiny, scales=(24,), iterations=(250,), strength=0.8, optimizer="adam")
-        words = arguments(chosen)
+        settings = runs.settings(tiny, scales=(24,), iterations=(250,), strength=0.8, optimizer="adam")
+        words = arguments(settings)
         process = subprocess.Popen(
             [*COMMAND, "optimize", *words, "-o", "out.png"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -63,8 +63,8 @@ class TestPlan:
 
     def test_coarse_scales_too_small_for_the_network_are_left_out_with_their_steps(self):
         assert plan.scales_for((20, 400), config.Settings(size=400), "compact") == [Scale(20, 400, 80, "compact")]
-        chosen = config.Settings(scales=(100, 400), iterations=(3, 4))
-        assert plan.scales_for((20, 400), chosen, "compact") == [Scale(20, 400, 4, "compact")]
+        settings = config.Settings(scales=(100, 400), iterations=(3, 4))
+        assert plan.scales_for((20, 400), settings, "compact") == [Scale(20, 400, 4, "compact")]
 
     @pytest.mark.parametrize(
         ("asked", "message"),
@@ -81,10 +81,12 @@ class TestPlan:
 
 
 class TestWarmUp:
-    def stages(self, chosen, network="vgg19"):
-        objective = plan.objective_for(network, chosen)
-        warm_up = plan.can_warm_up(network, objective, chosen)
-        return [(scale.width, scale.network) for scale in plan.scales_for((300, 400), chosen, network, warm_up=warm_up)]
+    def stages(self, settings, network="vgg19"):
+        objective = plan.objective_for(network, settings)
+        warm_up = plan.can_warm_up(network, objective, settings)
+        return [
+            (scale.width, scale.network) for scale in plan.scales_for((300, 400), settings, network, warm_up=warm_up)
+        ]
 
     def test_vgg19_is_left_for_the_last_steps(self):
         assert self.stages(config.Settings()) == [(200, "compact"), (400, "compact"), (400, "vgg19")]
@@ -120,12 +122,12 @@ class TestWarmUp:
 
 
 def test_reconstruction_looks_at_what_was_asked_for():
-    chosen = config.Settings()
-    assert plan.reconstruction_objective("vgg19", "pixels", None, chosen) == perceptual.Objective({}, {}, pixels=1.0)
-    assert plan.reconstruction_objective("vgg19", "content", "conv2_1", chosen).content == {"conv2_1": 1.0}
-    assert plan.reconstruction_objective("vgg19", "style", "conv1_1,conv2_1:3", chosen).style == {
+    settings = config.Settings()
+    assert plan.reconstruction_objective("vgg19", "pixels", None, settings) == perceptual.Objective({}, {}, pixels=1.0)
+    assert plan.reconstruction_objective("vgg19", "content", "conv2_1", settings).content == {"conv2_1": 1.0}
+    assert plan.reconstruction_objective("vgg19", "style", "conv1_1,conv2_1:3", settings).style == {
         "conv1_1": 0.25,
         "conv2_1": 0.75,
     }
     with pytest.raises(errors.InputError, match="conv9_9"):
-        plan.reconstruction_objective("vgg19", "style", "conv9_9", chosen)
+        plan.reconstruction_objective("vgg19", "style", "conv9_9", settings)

@@ -73,8 +73,8 @@ class TestPrepare:
 
 class TestFromRecipe:
     def test_round_trip(self, folder, tiny):
-        chosen = runs.settings(tiny, strength=0.1 + 0.2, style_weights=(1.0, 2.5), seed=3, start="noise")
-        job = recipes.prepare("photo.png", ["painting.png", "painting.png"], chosen)
+        settings = runs.settings(tiny, strength=0.1 + 0.2, style_weights=(1.0, 2.5), seed=3, start="noise")
+        job = recipes.prepare("photo.png", ["painting.png", "painting.png"], settings)
         assert recipes.from_recipe(through_a_picture(job)) == job
 
     def test_changes(self, folder, tiny):

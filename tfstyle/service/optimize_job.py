@@ -118,7 +118,7 @@ class Job:
                 self.change(Status.STOPPED if stopping else Status.RUNNING)
             if stopping:
                 return
-        images.save_image(self.result, iterate.image, alpha=photo.alpha, recipe=job.recipe)
+        images.save_image(self.result, iterate.image, alpha=photo.alpha, recipe=recipes.without_folders(job.recipe))
         checkpoints.remove(self.result)
         self.preview = images.encode(iterate.image, ".jpg")
         files.atomic_write(self._shown, self.preview)
