@@ -1,10 +1,13 @@
+"""A painting measured: Gram matrices at a size, digests, colors, refusals."""
+
+import hashlib
+
 import keras
 import numpy as np
 import pytest
 import runs
 
-from tfstyle import errors, features, files, images, stylebook
-from tfstyle.stylebook import catalog
+from tfstyle import errors, features, images, stylebook
 
 LAYERS = ("conv1_1", "conv2_1")
 
@@ -29,7 +32,7 @@ class TestPainting:
             assert gram.dtype == np.float32
             np.testing.assert_allclose(gram, expected[name], rtol=1e-4, atol=1e-3)
 
-    def test_only_the_layers_asked_for(self, model):
+    def test_grams_of_one_layer(self, model):
         assert set(stylebook.Painting(runs.painting()).grams(model, 30, LAYERS[:1])) == {"conv1_1"}
 
     def test_opaque_alpha_changes_nothing(self, model):
@@ -39,9 +42,11 @@ class TestPainting:
         for name in LAYERS:
             np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-3)
 
-    def test_too_small(self, model):
-        with pytest.raises(errors.InputError, match="would be 20x9 pixels, but compact needs at least 16"):
-            stylebook.Painting(runs.painting(20, 44)).grams(model, 20, LAYERS)
+    @pytest.mark.parametrize(("height", "width", "size", "fitted"), [(20, 44, 20, "20x9"), (3, 300, 512, "512x5")])
+    def test_too_narrow(self, model, height, width, size, fitted):
+        message = f"the painting would be {fitted} pixels, but compact needs at least 16 on the short side"
+        with pytest.raises(errors.InputError, match=message):
+            stylebook.Painting(runs.painting(height, width)).grams(model, size, LAYERS)
 
     def test_transparent_everywhere(self, model):
         photo = images.Photo(runs.painting().rgb, np.zeros((44, 40), np.float32))
@@ -49,11 +54,26 @@ class TestPainting:
             stylebook.Painting(photo).grams(model, 44, LAYERS)
 
     @pytest.mark.usefixtures("tiny_networks")
-    def test_statistics_of_a_narrow_one_are_of_sizes_that_can_be(self):
+    def test_statistics_leave_out_sizes_at_which_the_painting_is_too_narrow(self):
         stored = stylebook.statistics(stylebook.Painting(runs.painting(20, 300)))
         assert {key.split("/")[1] for key in stored} == {"256", "384", "512", "768"}
         stored = stylebook.statistics(stylebook.Painting(runs.painting(20, 400)))
         assert {key.split("/")[1] for key in stored} == {"384", "512", "768"}
+
+    def test_digest(self, tmp_path):
+        photo = runs.painting()
+        images.save_image(tmp_path / "painting.png", photo)
+        painting = stylebook.Painting.open(tmp_path / "painting.png")
+        assert painting.digest == hashlib.sha256((tmp_path / "painting.png").read_bytes()).hexdigest()
+        digests = {
+            painting.digest,
+            stylebook.Painting(photo).digest,
+            stylebook.Painting(images.Photo(photo.rgb + 1)).digest,
+            stylebook.Painting(images.Photo(photo.rgb, np.ones(photo.size, np.float32))).digest,
+            painting.recolored(runs.photo()).digest,
+        }
+        assert len(digests) == 5
+        assert stylebook.Painting(photo).digest == stylebook.Painting(runs.painting()).digest
 
     def test_recolored_keeps_alpha(self):
         alpha = np.linspace(0, 1, 44 * 40, dtype=np.float32).reshape(44, 40)
@@ -62,56 +82,7 @@ class TestPainting:
         np.testing.assert_allclose(recolored.photo.rgb.mean((0, 1)), runs.photo().rgb.mean((0, 1)), atol=5)
 
 
-class TestLoad:
-    def test_file(self, tmp_path):
-        path = tmp_path / "painting.png"
-        images.save_image(path, runs.painting())
-        for given in (path, str(path)):
-            style = stylebook.load(given)
-            assert isinstance(style, stylebook.Painting)
-            np.testing.assert_array_equal(style.photo.rgb, np.rint(runs.painting().rgb))
-            assert style.digest == files.digest(path)
-
-    def test_name(self, monkeypatch):
-        stored = stylebook.StoredStyle("waves", "Waves", "Nobody", "1900", "abc", {})
-        monkeypatch.setattr(catalog, "load_all", lambda: {"waves": stored})
-        assert stylebook.load("waves") is stored
-
-    def test_a_file_goes_before_a_name(self, tmp_path, monkeypatch):
-        monkeypatch.setattr(catalog, "load_all", lambda: {"waves": None})
-        monkeypatch.chdir(tmp_path)
-        images.save_image("waves.png", runs.painting())
-        (tmp_path / "waves.png").rename("waves")
-        style = stylebook.load("waves")
-        assert isinstance(style, stylebook.Painting)
-        assert style.digest == files.digest("waves")
-
-    def test_unknown(self, monkeypatch):
-        monkeypatch.setattr(catalog, "load_all", lambda: {"sea": None, "waves": None})
-        with pytest.raises(errors.InputError, match="no painting or style 'wave': give a .* or one of sea, waves"):
-            stylebook.load("wave")
-        with pytest.raises(errors.InputError, match=r"nowhere\.jpg"):
-            stylebook.load("nowhere.jpg")
-        with pytest.raises(errors.InputError, match="no painting"):
-            stylebook.load("long" * 200)
-
-    def test_a_folder_of_a_stored_styles_name_does_not_hide_it(self, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        (tmp_path / "starry_night").mkdir()
-        assert stylebook.load("starry_night") is stylebook.load_all()["starry_night"]
-
-    def test_folder_of_a_trained_style(self, tmp_path):
-        night = stylebook.load_all()["starry_night"]
-        stylebook.StyleFolder(tmp_path).statistics.write_bytes(night.packed())
-        style = stylebook.load(tmp_path)
-        assert (style.name, style.title) == (tmp_path.name, "The Starry Night")
-
-    def test_folder_without_a_style(self, tmp_path):
-        with pytest.raises(errors.InputError, match="no style there .statistics.npz is missing"):
-            stylebook.load(tmp_path)
-
-
-def test_keras_model_is_not_changed(model):
+def test_model_is_not_changed(model):
     before = [np.array(each) for each in model.get_weights()]
     stylebook.Painting(runs.painting()).grams(model, 30, LAYERS)
     assert isinstance(model, keras.Model)

@@ -91,7 +91,7 @@ class Painting:
 
     def recolored(self, photo: images.Photo) -> "Painting":
         """Returns the painting with the colors of a photo, see `color.match_colors`."""
-        return Painting(dataclasses.replace(self.photo, rgb=color.match_colors(self.photo.rgb, photo.rgb)))
+        return Painting(self.photo.with_rgb(color.match_colors(self.photo.rgb, photo.rgb)))
 
 
 def _measure(model: keras.Model, photo: images.Photo, layers: Sequence[str]) -> style.Grams:

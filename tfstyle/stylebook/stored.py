@@ -93,7 +93,9 @@ class StoredStyle:
 
     def _refuse(self, backbone: str, layers: Sequence[str], pooling: str) -> NoReturn:
         """Names the first thing that the file does not have."""
-        if backbone not in self.backbones:
+        if not self.backbones:
+            reason = "has no statistics"
+        elif backbone not in self.backbones:
             reason = f"only has statistics for {' and '.join(self.backbones)}, not {backbone}"
         elif pooling != "average":
             reason = f"only has statistics for average pooling, not {pooling}"
