@@ -188,7 +188,7 @@ class TestFinished:
 
     def test_statistics_stand_in_for_the_painting(self, finished):
         style = stylebook.load(str(finished[0]))
-        assert (style.title, set(style.networks)) == ("painting", {"compact"})
+        assert (style.title, set(style.backbones)) == ("painting", {"compact"})
 
     def test_resumed_it_has_nothing_left_to_do(self, finished, inputs):
         before = (finished[0] / "network.weights.h5").stat().st_mtime_ns
