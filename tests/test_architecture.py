@@ -1,4 +1,4 @@
-"""The house's order: who may import whom, and who may load TensorFlow. Read from the source by `ast`."""
+"""The order of the packages: which may import which, and which may load TensorFlow; read from the source by `ast`."""
 
 import ast
 import pathlib
@@ -12,7 +12,7 @@ import tfstyle
 
 PACKAGE = pathlib.Path(tfstyle.__file__).parent
 
-# Rooms from the ground up: a room imports only from those before it; modules of one package import each other freely.
+# Packages and modules from the ground up: each imports only from those before it, and freely within itself.
 ORDER = [
     "_version",
     "errors",
@@ -121,7 +121,7 @@ def test_imports_go_upwards_only(name):
         assert both_there or ORDER.index(room(other)) < ORDER.index(room(name)), f"{name} must not import {other}"
 
 
-def test_nobody_imports_the_entry_point():
+def test_only_main_imports_the_entry_point():
     assert [name for name in MODULES if "cli.main" in own(name, deep=True)] == ["__main__"]
 
 

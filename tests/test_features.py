@@ -127,7 +127,7 @@ def test_heads_are_applied_to_outputs_but_not_passed_on(tiny_weights, photo):
     np.testing.assert_array_equal(mixed["conv2_2"], plain["conv2_2"])
 
 
-def test_heads_of_layers_not_asked_for_are_left_out(tiny_weights):
+def test_heads_of_other_layers_are_left_out(tiny_weights):
     head = np.zeros((6, 6), np.float32)
     model = features.build("vgg19", ["conv3_1"], {**tiny_weights, "conv2_1/head": head})
     assert not any(name.endswith("/head") for name in convolutions(model))
@@ -162,6 +162,16 @@ def test_the_network_ends_at_the_requested_layer(network):
         model = features.build(network, [name], thin(network))
         assert convolutions(model) == weights.BACKBONES[network].convolutions([name])
         assert list(model.output) == [name]
+
+
+def test_one_entry_in_the_registry_is_a_new_backbone(tmp_path, monkeypatch):
+    steps = (weights.Conv("first", 4, size=5, stride=2), weights.Pool(), weights.Fire("second", 2, 3))
+    mini = weights.Backbone(steps, ("second",), ("first",), min_size=9, source=weights.BACKBONES["alexnet"].source)
+    monkeypatch.setitem(weights.BACKBONES, "mini", mini)
+    np.savez(tmp_path / "mini.npz", **weights.random("mini"))
+    arrays = weights.load("mini", tmp_path / "mini.npz", ["second"])
+    result = run(features.build("mini", ["first", "second"], arrays), np.full((1, 21, 13, 3), 90, np.float32))
+    assert [value.shape for value in result.values()] == [(1, 11, 7, 4), (1, 5, 3, 6)]
 
 
 NEEDED = [

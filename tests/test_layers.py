@@ -103,7 +103,7 @@ class TestPadToMultiple:
         np.testing.assert_array_equal(layers.PadToMultiple(multiple)(image), expected)
         np.testing.assert_array_equal(maps.at_unknown_size(layers.PadToMultiple(multiple), image), expected)
 
-    def test_says_its_size_as_far_as_known(self):
+    def test_known_sides_of_the_output_shape(self):
         layer = layers.PadToMultiple(4)
         assert layer.compute_output_shape((2, 5, 8, 3)) == (2, 8, 8, 3)
         assert layer.compute_output_shape((None, None, 1, 3)) == (None, None, 4, 3)
@@ -152,7 +152,7 @@ class TestInstanceNorm:
         np.testing.assert_allclose(layer(image), expected, atol=1e-4)
         np.testing.assert_allclose(maps.at_unknown_size(layer, image), expected, atol=1e-4)
 
-    def test_new_ones_give_mean_nought_and_deviation_one(self):
+    def test_new_layers_give_mean_zero_and_deviation_one(self):
         result = layers.InstanceNorm()(maps.random(2, 20, 30, 4)).numpy()
         np.testing.assert_allclose(result.mean((1, 2)), 0, atol=1e-5)
         np.testing.assert_allclose(result.std((1, 2)), 1, atol=1e-3)
@@ -182,7 +182,7 @@ class TestInstanceNorm:
 
 
 class TestRestrained:
-    def test_passes_on_and_adds_the_mean_square_of_what_is_beyond(self):
+    def test_adds_the_mean_squared_excess_to_the_losses(self):
         layer, numbers = layers.Restrained(3, weight=0.5), np.array([[-5, 0, 1], [2.9, 3.5, 4]], np.float32)
         np.testing.assert_array_equal(layer(numbers), numbers)
         assert [float(loss) for loss in layer.losses] == [pytest.approx(0.5 * (4 + 0.25 + 1) / 6)]

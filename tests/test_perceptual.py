@@ -109,7 +109,7 @@ def test_the_photo_has_no_content_loss_and_the_painting_no_style_loss(loss, mode
     ("changes", "absent"),
     [({"variation": 0}, "variation"), ({"pixels": 0}, "pixels"), ({"content": {}}, "content/conv4_2")],
 )
-def test_what_weighs_nothing_is_not_computed(loss, other, changes, absent):
+def test_terms_without_weight_are_not_computed(loss, other, changes, absent):
     everything, fewer = loss().terms(other), loss(**changes).terms(other)
     assert set(everything) - set(fewer) == {absent}
 
@@ -155,7 +155,7 @@ def test_the_gradient_points_uphill(loss, other, form):
     assert ahead - behind == pytest.approx(float(np.sum(slope.astype(np.float64) * direction)), rel=0.02)
 
 
-def test_terms_are_float32_whatever_the_network_computes_in(tiny_weights, photo, painting, other):
+def test_terms_are_float32_in_every_number_format(tiny_weights, photo, painting, other):
     rough = features.build("vgg19", LAYERS, tiny_weights, dtype="bfloat16")
     content, grams = perceptual.content_targets(rough, photo, CONTENT), perceptual.style_grams(rough, painting, STYLE)
     assert {value.dtype for value in [*content.values(), *grams.values()]} == {tf.float32}
@@ -255,12 +255,12 @@ def test_one_style_blends_to_itself(model, painting):
 
 
 @pytest.mark.parametrize(("count", "shares"), [(2, [1.0]), (1, [1.0, 2.0])])
-def test_blend_wants_one_weight_for_each_style(count, shares):
+def test_blend_requires_one_weight_per_style(count, shares):
     with pytest.raises(errors.InputError, match=f"{len(shares)} style weights for {count} styles"):
         perceptual.blend([{"conv1_1": np.eye(2)}] * count, shares)
 
 
-def test_blend_wants_a_style():
+def test_blend_requires_a_style():
     with pytest.raises(errors.InputError, match="no style"):
         perceptual.blend([], [])
 
