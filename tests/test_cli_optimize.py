@@ -12,10 +12,11 @@ import sys
 import numpy as np
 import pytest
 import runs
-from PIL import Image, ImageSequence
+from PIL import ExifTags, Image, ImageSequence
 
 from tfstyle import checkpoints, config, errors, files, images, runtime
 from tfstyle.cli import console
+from tfstyle.images import encoding
 
 pytestmark = pytest.mark.usefixtures("folder")
 
@@ -82,6 +83,23 @@ class TestHappyPath:
         assert tfstyle(*few, "-o", name) == 0
         assert images.load_image(name).rgb.shape == (36, 48, 3)
         assert images.load_recipe(name)["content"] == "photo.png"
+
+    @pytest.mark.parametrize("keep_gps", [False, True])
+    def test_metadata_is_carried_and_the_position_on_request(self, few, keep_gps):
+        exif = Image.Exif()
+        exif[ExifTags.Base.Artist] = "Berenice Abbott"
+        exif[ExifTags.IFD.GPSInfo] = {1: "N"}
+        Image.open("photo.png").save("taken.jpg", exif=exif.tobytes(), dpi=(300, 300))
+        assert tfstyle("taken.jpg", *few[1:], "-o", "out.jpg", *(["--keep-gps"] if keep_gps else [])) == 0
+        with Image.open("out.jpg") as picture:
+            assert picture.getexif()[ExifTags.Base.Artist] == "Berenice Abbott"
+            assert picture.getexif().get_ifd(ExifTags.IFD.GPSInfo) == ({1: "N"} if keep_gps else {})
+            assert picture.info["dpi"] == (300, 300)
+        assert images.load_recipe("out.jpg")["content"] == "taken.jpg"
+
+    def test_a_side_too_long_for_the_format_is_refused_before_painting(self, few, capsys, monkeypatch):
+        monkeypatch.setitem(encoding._LONGEST, "JPEG", 47)
+        assert "JPEG holds at most 47 pixels a side, got 48x36" in refused(capsys, *few, "-o", "out.jpg")
 
     @pytest.mark.parametrize("size", [31, 77])
     def test_alpha_and_exact_size_are_carried(self, few, size):

@@ -29,13 +29,16 @@ class Job:
     settings: config.Settings
     recipe: dict[str, Any]
 
-    def photo(self) -> images.Photo:
+    def photo(self, *, keep_gps: bool = False) -> images.Photo:
         """Reads the photo.
+
+        Args:
+            keep_gps: read the place where it was taken, too.
 
         Raises:
             InputError: see `images.load_image`.
         """
-        return images.load_image(self.content)
+        return images.load_image(self.content, keep_gps=keep_gps)
 
     def start(self, photo: images.Photo) -> run.Optimization:
         """Creates the optimization.

@@ -23,7 +23,7 @@ class Session:
         optimization: at its start.
         recipe: what the run is; stored in the result, and compared when resuming.
         outputs: files to write.
-        alpha: the photo's alpha channel ``[H, W]``, 0..1, carried to the result.
+        photo: its alpha and metadata go into the result.
     """
 
     def __init__(
@@ -31,9 +31,9 @@ class Session:
         optimization: run.Optimization,
         recipe: Mapping[str, Any],
         outputs: outputs_module.Outputs,
-        alpha: np.ndarray | None = None,
+        photo: images.Photo | None = None,
     ) -> None:
-        self._run, self._recipe, self._outputs, self._alpha = optimization, recipe, outputs, alpha
+        self._run, self._recipe, self._outputs, self._photo = optimization, recipe, outputs, photo
         self._history = reports.History()
         self._timelapse = reports.Timelapse(outputs.timelapse) if outputs.timelapse else None
 
@@ -50,10 +50,12 @@ class Session:
             The session.
 
         Raises:
-            InputError: unusable pictures, settings or checkpoint.
+            InputError: unusable pictures, settings or checkpoint, or a result too large for its format.
         """
-        photo = job.photo()
-        session = cls(job.start(photo), job.recipe, outputs, photo.alpha)
+        photo = job.photo(keep_gps=outputs.keep_gps)
+        optimization = job.start(photo)
+        images.check_writable(outputs.output, (optimization.scales[-1].height, optimization.scales[-1].width))
+        session = cls(optimization, job.recipe, outputs, photo)
         session.resume(state)
         return session
 
@@ -123,11 +125,9 @@ class Session:
         checkpoints.save(self._outputs.output, self._recipe, state)
 
     def _save(self, path: str | pathlib.Path, image: np.ndarray, *, is_finished: bool = True) -> None:
-        alpha = self._alpha
-        if alpha is not None and alpha.shape != image.shape[:2]:
-            alpha = images.resize(images.Photo(np.repeat(alpha[..., None], 3, 2)), *image.shape[:2]).rgb[..., 0]
+        picture = self._photo.with_rgb(image) if self._photo else image
         recipe = recipes.without_folders(self._recipe) | ({} if is_finished else {"unfinished": True})
-        images.save_image(path, image, alpha=alpha, recipe=recipe)
+        images.save_image(path, picture, recipe=recipe)
 
     def _report(self, last: run.Iterate) -> None:
         outputs = self._outputs
