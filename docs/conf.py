@@ -26,6 +26,7 @@ suppress_warnings = [
 
 # The lesson runs when the site is built.
 nb_execution_mode = "force"
+nb_execution_in_temp = True
 nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
