@@ -1,12 +1,12 @@
 """Measures the speed and memory of a trained style."""
 
 import dataclasses
-import multiprocessing
 import os
 import pathlib
+import subprocess
+import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -77,7 +77,12 @@ def _noise(height: int, width: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-def _in_new_process(function: Callable[..., int], *arguments: Any) -> int:
-    """Calls a function in a process of its own, because this one also holds a loss network."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
+def _in_new_process(function: Callable[..., int], *arguments: str | int) -> int:
+    """Calls a function of this module in a process of its own, because this one also holds a loss network.
+
+    Not by `multiprocessing`, which would run the user's script again if it has no ``__main__`` guard.
+    """
+    code = f"from {__name__} import {function.__name__} as call; print(call(*{arguments!r}))"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    result = subprocess.run([sys.executable, "-c", code], env=env, stdout=subprocess.PIPE, text=True, check=True)
+    return int(result.stdout.splitlines()[-1])
