@@ -1,4 +1,4 @@
-"""Small runs of both paths: pictures drawn by code, networks of a few channels or with random weights."""
+"""Small runs of both paths: generated pictures, networks of a few channels or with random weights."""
 
 import pathlib
 from collections.abc import Mapping
@@ -57,7 +57,7 @@ def folder_of_photos(folder: pathlib.Path, count: int = 4, height: int = 90, wid
 
 
 def shaken(network: "keras.Model", seed: int = 0) -> "keras.Model":
-    """Gives a network weights as if it had learned something: all of them differ, and so do its colours."""
+    """Gives a network weights as if it were trained: all of them differ, and so do its colors."""
     generator = np.random.default_rng(seed)
     for variable in network.variables:
         noise = generator.standard_normal(variable.shape)

@@ -1,4 +1,4 @@
-"""The subcommands that end on a contact sheet, and the two small ones."""
+"""The subcommands that end on a contact sheet, and `styles`."""
 
 import csv
 import os
@@ -52,7 +52,7 @@ class TestCompare:
         assert second.exists()
         assert pathlib.Path("sheet.png").read_bytes() == sheet
 
-    def test_no_place_for_the_single_pictures(self, tiny, capsys):
+    def test_a_file_in_the_way_of_the_pictures_folder(self, tiny, capsys):
         pathlib.Path("sheet").write_text("in the way")
         words = ("--vary", "strength=0.5", *SMALL, "--weights", tiny, "-o", "sheet.png")
         assert runs.command("compare", "photo.png", "painting.png", *words) == 2
@@ -137,7 +137,7 @@ class TestDemo:
         assert images.load_recipe("demo/starry_night--slow.png")["demo"] == "starry_night"
 
     @pytest.mark.slow
-    def test_resumes_its_own_run_and_starts_anew_beside_anothers(self, monkeypatch, capsys):
+    def test_resumes_its_own_run_and_starts_over_beside_another(self, monkeypatch, capsys):
         show, firsts = console.ProgressBar.show, []
 
         def shown(self, iterate):

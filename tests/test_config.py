@@ -1,4 +1,4 @@
-"""What a user can choose: ranges, words, layers with weights."""
+"""Options: ranges, choices, combinations, layers with weights."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The minimisers against exact solutions, textbook formulas and SciPy."""
+"""The minimizers against exact solutions, textbook formulas and SciPy."""
 
 import itertools
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def test_lbfgs_finds_the_lowest_point_within_bounds(seed):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_minimisers_are_made_by_name(name):
+def test_minimizers_are_made_by_name(name):
     minimizer = minimizers.create(name, bowl(np.full(6, 90.0), np.eye(6)), start(6))
     assert type(minimizer) is KINDS[name]
     np.testing.assert_array_equal(minimizer.image, start(6))
@@ -93,7 +93,7 @@ def test_the_rate_is_the_first_step_in_grey_levels(name, rate, first):
 
 
 @EVERY
-def test_every_minimiser_comes_close(kind):
+def test_every_minimizer_comes_close(kind):
     hessian, centre = random_hessian(24, 10), np.random.default_rng(1).uniform(-100, 355, 24)
     expected = exact(centre, hessian)
     minimizer = kind(bowl(centre, hessian), start(24))

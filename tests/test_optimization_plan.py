@@ -47,7 +47,7 @@ class TestPlan:
 
     @pytest.mark.parametrize(("height", "width"), [(100, 2000), (2000, 100), (7, 100), (1, 300), (13, 14), (3, 1000)])
     @pytest.mark.parametrize("network", ["compact", "squeezenet"])
-    def test_too_thin_a_picture_is_told_the_smallest_size_that_works(self, height, width, network):
+    def test_too_thin_a_picture_gets_the_smallest_size_that_works(self, height, width, network):
         minimum = weights.BACKBONES[network].min_size
         with pytest.raises(errors.InputError, match=r"use --size (\d+) or more") as caught:
             plan.scales_for((height, width), config.Settings(size=12), network)

@@ -1,4 +1,4 @@
-"""What is minimised, against formulas of its own: gradients by differences, pyramids by hand."""
+"""The image pyramid, against independent formulas: gradients by differences, scales by hand."""
 
 import numpy as np
 import pytest

@@ -42,7 +42,7 @@ class TestPrepare:
         assert set(job.recipe["settings"]) == {field.name for field in dataclasses.fields(config.Settings)}
         assert json.loads(json.dumps(job.recipe)) == job.recipe
 
-    def test_stored_style_counts_by_its_statistics(self, folder, tiny, monkeypatch):
+    def test_a_stored_style_is_hashed_by_its_statistics(self, folder, tiny, monkeypatch):
         stored = {"waves": stylebook.StoredStyle("waves", "Waves", "Nobody", "1900", "abc", {})}
         monkeypatch.setattr(catalog, "load_all", lambda: stored)
         assert recipes.prepare("photo.png", ["waves"], runs.settings(tiny)).recipe["sha256"]["style 0"] == "abc"
@@ -179,7 +179,7 @@ class TestFilesThatMoved:
         assert (found.content, found.styles) == ("made/photo.png", ("made/painting.png",))
         assert found.recipe["sha256"] == job.recipe["sha256"]
 
-    def test_named_anew(self, folder, tiny):
+    def test_named_on_the_command_line(self, folder, tiny):
         self.moved(folder, tiny)
         for name in ("photo.png", "painting.png"):
             (folder / "made" / name).rename(folder / f"my-{name}")

@@ -100,7 +100,7 @@ class TestStrength:
         *_, last = run
         assert {name.partition("/")[0] for name in last.terms} == {"style", "variation"}
 
-    def test_the_knob(self):
+    def test_the_ratio_that_strength_sets(self):
         def ratio(strength):
             objective = plan.objective_for("compact", config.Settings(strength=strength))
             return sum(objective.style.values()) / sum(objective.content.values())
@@ -108,7 +108,7 @@ class TestStrength:
         assert ratio(0.5) == pytest.approx(30)
         assert ratio(0.25) == pytest.approx(30 / 9)
 
-    def test_alpha_and_beta_in_its_place(self):
+    def test_alpha_and_beta_replace_it(self):
         settings = config.Settings(content_weight=2.0, style_weight=8.0, style_layers="conv1_1:3,conv2_1")
         objective = plan.objective_for("compact", settings)
         assert objective.content == {"conv4_2": 2.0}
@@ -132,7 +132,7 @@ class TestLosses:
         ("optimizer", "form"),
         [("lbfgs", "relative"), ("lbfgs", "gatys"), ("lbfgs", "mean"), ("adam", "gatys"), ("sgd", "mean")],
     )
-    def test_every_minimiser_lowers_every_form(self, tiny, optimizer, form):
+    def test_every_minimizer_lowers_every_form(self, tiny, optimizer, form):
         iterates = list(made(tiny, optimizer=optimizer, form=form, scales=(32,), iterations=(12,)))
         assert iterates[-1].loss < 0.9 * iterates[0].loss
 
@@ -252,7 +252,7 @@ class TestStyles:
         ours, theirs = kept - (kept @ luma)[..., None], photo.rgb - (photo.rgb @ luma)[..., None]
         assert np.sum(ours * theirs) / np.sqrt(np.sum(ours**2) * np.sum(theirs**2)) > 0.99
 
-    def test_match_colors_recolours_the_painting(self, tiny):
+    def test_match_colors_recolors_the_painting(self, tiny):
         photo = images.Photo(runs.photo().rgb * 0.3 + np.array([100, 20, 60], np.float32))
         run = made(tiny, photo=photo, keep_colors="match")
         recolored = run.pyramid.styles[0].photo.rgb
@@ -447,7 +447,7 @@ class TestBrokenLoss:
         assert len(good) == 3
         np.testing.assert_array_equal(caught.value.image, good[-1].image)
 
-    def test_the_picture_has_the_photos_colours_if_they_are_to_be_kept(self, tiny, monkeypatch):
+    def test_the_picture_has_the_photos_colors_if_they_are_to_be_kept(self, tiny, monkeypatch):
         original, calls = run_module._numbers, itertools.count()
         changes = {"keep_colors": "luminance", "scales": (48,)}
         run = made(tiny, **changes, iterations=(5,))
@@ -485,7 +485,7 @@ class TestMemory:
         with pytest.raises(errors.InputError, match="close other programs$"):
             made(tiny)
 
-    def test_other_networks_are_told_of_compact(self, monkeypatch, model):
+    def test_other_networks_are_advised_to_use_compact(self, monkeypatch, model):
         larger = types.SimpleNamespace(name="vgg19")
         monkeypatch.setattr(features, "memory", lambda *_: 2**40)
         self.available(monkeypatch, 2**39)
@@ -507,7 +507,7 @@ class TestMemory:
 
 
 class TestNetwork:
-    def test_auto_is_vgg19_if_its_weights_are_at_hand(self, tiny, tmp_path, monkeypatch):
+    def test_auto_is_vgg19_if_its_weights_are_available(self, tiny, tmp_path, monkeypatch):
         monkeypatch.setenv("KERAS_HOME", str(tmp_path))
         monkeypatch.delenv("TFSTYLE_VGG19_WEIGHTS", raising=False)
         assert plan.choose_network(config.Settings()) == "compact"

@@ -199,7 +199,7 @@ class Settings(Options):
     )
     iterations: tuple[int, ...] | None = option(
         None,
-        "steps per scale, or one number for all (default: 60 per coarse scale, 80 at full size)",
+        "steps per scale, or one number for all (default: 60 to 130, by scale and network)",
         metavar="N,N",
         least=1,
     )
@@ -216,14 +216,14 @@ class Settings(Options):
     pooling: str = option("average", "pooling of the loss network", choices=("average", "max"))
     form: str = option(
         "relative",
-        "loss formulas: relative (one --strength fits all), gatys (the paper's), mean (per element)",
+        "loss formulas: relative (weighted by --strength); gatys (the paper's) and mean, weighted by alpha and beta",
         choices=("relative", "gatys", "mean"),
     )
     content_weight: float | None = option(
-        None, "content weight (alpha); with --style-weight, replaces --strength", metavar="X", least=0
+        None, "content weight (alpha), together with --style-weight instead of --strength", metavar="X", least=0
     )
     style_weight: float | None = option(
-        None, "style weight (beta); with --content-weight, replaces --strength", metavar="X", least=0
+        None, "style weight (beta), together with --content-weight instead of --strength", metavar="X", least=0
     )
     variation_weight: float | None = option(
         None, "weight of the total variation loss, which smooths (default: small)", metavar="X", least=0
