@@ -195,7 +195,10 @@ class TestTimelapse:
         last = runs.photo(72, 96, seed=77).rgb
         filled(path, 6).write(last)
         with av.open(str(path)) as container:
-            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+            decoded = list(container.decode(video=0))
+            frames = [frame.to_ndarray(format="rgb24") for frame in decoded]
+            tags = ("colorspace", "color_primaries", "color_trc", "color_range")
+            assert {getattr(frame, tag) for frame in decoded for tag in tags} == {1}  # BT.709, limited range.
             assert float(container.streams.video[0].average_rate) == 10
         assert len(frames) == 6 + 12
         assert {frame.shape for frame in frames} == {(72, 96, 3)}
@@ -251,7 +254,7 @@ class TestTimelapse:
 
     def test_without_pyav(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "av", None)
-        with pytest.raises(errors.InputError, match=r"\.mp4 needs PyAV: .* or write a \.gif"):
+        with pytest.raises(errors.InputError, match=r"films need PyAV: .* or write a \.gif"):
             reports.Timelapse("run.mp4")
         reports.Timelapse(pathlib.Path("run.GIF"))
 

@@ -19,7 +19,9 @@ def source(request, tmp_path):
 def written(source, path, end, origin=0):
     """The times of the packets that are written up to an end, in order."""
     with av.open(str(source)) as original, av.open(str(path), "w") as result:
-        timed = list(audio.packets(original, fractions.Fraction(origin), result, fractions.Fraction(end)))
+        timed = list(
+            audio.packets(original.streams.audio[0], fractions.Fraction(origin), result, fractions.Fraction(end))
+        )
         for _, packets in timed:
             result.mux(packets)
     return [time for time, _ in timed]

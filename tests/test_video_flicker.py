@@ -31,7 +31,7 @@ def warping_error(frames):
 
 
 def steadied(frames, painted, steady=None):
-    steady = steady or flicker.Steady()
+    steady = steady or flicker.FlickerFilter()
     return [steady(*pair) for pair in zip(frames, painted, strict=True)]
 
 
@@ -64,7 +64,7 @@ def test_what_moves_along_is_not_blurred_away():
 
 def test_first_frame_is_the_painters():
     frame = filmed.pan(1)[0]
-    np.testing.assert_array_equal(flicker.Steady()(frame, 255 - frame), 255 - frame)
+    np.testing.assert_array_equal(flicker.FlickerFilter()(frame, 255 - frame), 255 - frame)
 
 
 def test_nothing_is_smeared_over_a_cut():
@@ -91,7 +91,7 @@ def test_goes_on_from_its_state_to_the_same_frames():
     frames = filmed.pan(8)
     painted = flickering(frames)
     whole = steadied(frames, painted)
-    first, second = flicker.Steady(), flicker.Steady()
+    first, second = flicker.FlickerFilter(), flicker.FlickerFilter()
     steadied(frames[:4], painted[:4], first)
     second.restore(first.state())
     for a, b in zip(steadied(frames[4:], painted[4:], second), whole[4:], strict=True):
@@ -99,7 +99,7 @@ def test_goes_on_from_its_state_to_the_same_frames():
 
 
 def test_has_no_state_before_the_first_frame():
-    steady = flicker.Steady()
+    steady = flicker.FlickerFilter()
     assert steady.state() == {}
     steady.restore({})
     frame = filmed.pan(1)[0]
@@ -109,4 +109,4 @@ def test_has_no_state_before_the_first_frame():
 def test_without_opencv_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(errors.InputError, match=r'films need OpenCV: pip install "tfstyle\[video\]"'):
-        flicker.Steady()
+        flicker.FlickerFilter()

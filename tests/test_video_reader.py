@@ -26,13 +26,13 @@ def film(tmp_path):
 
 
 def test_what_is_known_beforehand(film):
-    clip = reader.open_clip(film)
-    assert (clip.height, clip.width, clip.rate, clip.count, clip.audio) == (64, 96, 25, 10, True)
-    assert clip.shape == 1
+    clip = reader.open_film(film)
+    assert (clip.height, clip.width, clip.rate, clip.count, clip.has_audio) == (64, 96, 25, 10, True)
+    assert clip.pixel_aspect == 1
 
 
 def test_all_frames_at_their_times(film):
-    clip = reader.open_clip(film)
+    clip = reader.open_film(film)
     frames = read(clip)
     assert [frame.time * clip.tick for frame in frames] == [fractions.Fraction(number, 25) for number in range(10)]
     for frame, original in zip(frames, filmed.pan(10), strict=True):
@@ -42,7 +42,7 @@ def test_all_frames_at_their_times(film):
 
 def test_variable_frame_rate(tmp_path):
     times, tick = [0, 10, 11, 50, 51, 52, 90], fractions.Fraction(1, 1000)
-    clip = reader.open_clip(filmed.write(tmp_path / "film.mp4", filmed.pan(7), times=times, tick=tick))
+    clip = reader.open_film(filmed.write(tmp_path / "film.mp4", filmed.pan(7), times=times, tick=tick))
     assert [frame.time * clip.tick for frame in read(clip)] == [time * tick for time in times]
 
 
@@ -50,7 +50,7 @@ def test_variable_frame_rate(tmp_path):
 def test_stands_upright(tmp_path, degrees):
     """What a player is told to turn is turned, as seen by FFmpeg itself: the size, too."""
     frames = filmed.pan(3)
-    clip = reader.open_clip(filmed.write(tmp_path / "film.mp4", frames, rotation=degrees))
+    clip = reader.open_film(filmed.write(tmp_path / "film.mp4", frames, rotation=degrees))
     expected = np.rot90(frames[0], degrees // 90)
     assert (clip.height, clip.width) == expected.shape[:2]
     pixels = read(clip)[0].pixels
@@ -58,19 +58,19 @@ def test_stands_upright(tmp_path, degrees):
 
 
 def test_at_another_size(film):
-    assert {frame.pixels.shape for frame in read(reader.open_clip(film), (32, 48))} == {(32, 48, 3)}
+    assert {frame.pixels.shape for frame in read(reader.open_film(film), (32, 48))} == {(32, 48, 3)}
 
 
 def test_times_begin_at_nought(tmp_path):
     """Transport streams begin somewhere."""
     path = tmp_path / "film.ts"
-    clip = reader.open_clip(filmed.write(path, filmed.pan(5), sound="aac"))
+    clip = reader.open_film(filmed.write(path, filmed.pan(5), sound="aac"))
     assert clip.origin > 0
     assert abs(read(clip)[0].time * clip.tick) < 0.1
 
 
 def test_gif(tmp_path):
-    clip = reader.open_clip(
+    clip = reader.open_film(
         filmed.write(tmp_path / "film.gif", filmed.pan(4), tick=fractions.Fraction(1, 100), times=[0, 4, 8, 20])
     )
     assert [frame.time * clip.tick for frame in read(clip)] == [fractions.Fraction(time, 100) for time in (0, 4, 8, 20)]
@@ -80,8 +80,8 @@ def test_folder_in_the_order_of_names(tmp_path):
     for number, frame in enumerate(filmed.pan(3)):
         Image.fromarray(frame).save(tmp_path / f"{9 - number}.png")
     (tmp_path / "notes.txt").write_text("no picture")
-    clip = reader.open_clip(tmp_path)
-    assert (clip.count, clip.rate, clip.audio) == (3, 25, False)
+    clip = reader.open_film(tmp_path)
+    assert (clip.count, clip.rate, clip.has_audio) == (3, 25, False)
     frames = read(clip)
     np.testing.assert_array_equal(frames[0].pixels, filmed.pan(3)[2])
     assert [frame.time * clip.tick for frame in frames] == [0, fractions.Fraction(1, 25), fractions.Fraction(2, 25)]
@@ -90,14 +90,14 @@ def test_folder_in_the_order_of_names(tmp_path):
 def test_folder_of_different_sizes(tmp_path):
     for number, size in enumerate([(8, 8), (8, 9)]):
         Image.new("RGB", size).save(tmp_path / f"{number}.png")
-    with pytest.raises(errors.InputError, match=r"1\.png: is 8x9, the first is 8x8"):
-        read(reader.open_clip(tmp_path))
+    with pytest.raises(errors.InputError, match=r"1\.png: is 8x9, the first frame is 8x8"):
+        read(reader.open_film(tmp_path))
 
 
 class TestRefuses:
     def test_an_empty_folder(self, tmp_path):
-        with pytest.raises(errors.InputError, match="no pictures there: give a folder with"):
-            reader.open_clip(tmp_path)
+        with pytest.raises(errors.InputError, match="has no frames: give a folder with"):
+            reader.open_film(tmp_path)
 
     @pytest.mark.parametrize("content", [None, b"", b"this is no film" * 100])
     def test_what_is_no_film(self, tmp_path, content):
@@ -105,25 +105,25 @@ class TestRefuses:
         if content is not None:
             path.write_bytes(content)
         with pytest.raises(errors.InputError, match=r"film\.mp4: cannot be read as a film: .*; give another file"):
-            reader.open_clip(path)
+            reader.open_film(path)
 
     def test_sound_alone(self, tmp_path):
         path = tmp_path / "tone.wav"
         with av.open(str(path), "w") as container:
             stream = container.add_stream("pcm_s16le", rate=48000, layout="stereo")
-            container.mux(stream.encode(filmed._tone(0)))
-        with pytest.raises(errors.InputError, match=r"tone\.wav: has no pictures: give a film"):
-            reader.open_clip(path)
+            container.mux(stream.encode(filmed.tone(0)))
+        with pytest.raises(errors.InputError, match=r"tone\.wav: has no moving pictures: give a film"):
+            reader.open_film(path)
 
     def test_to_work_without_pyav(self, film, monkeypatch):
         monkeypatch.setitem(sys.modules, "av", None)
         with pytest.raises(errors.InputError, match=r'films need PyAV: pip install "tfstyle\[video\]"'):
-            reader.open_clip(film)
+            reader.open_film(film)
 
 
 def test_a_film_cut_short_gives_what_is_there(tmp_path):
     """A recording that broke off: the frames before are good."""
     path = filmed.write(tmp_path / "film.mkv", filmed.pan(300, step=1))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    frames = read(reader.open_clip(path))
+    frames = read(reader.open_film(path))
     assert 50 < len(frames) < 300

@@ -9,16 +9,16 @@ import pytest
 from PIL import Image
 
 from tfstyle import errors
-from tfstyle.video import reader, writer
+from tfstyle.video import decoding, outputs, reader
 
 RED = np.full((16, 32, 3), (200, 30, 40), np.uint8)
 
 
 def copied(source, path, *, size=None, every=4, count=None):
     """A film's frames written anew, in parts."""
-    clip = reader.open_clip(source)
+    clip = reader.open_film(source)
     size = size or (clip.height, clip.width)
-    film = writer.open_film(path, clip, size)
+    film = outputs.open_writer(path, clip, size)
     for number, frame in enumerate(list(clip.frames(size))[:count], start=1):
         film.add(frame)
         if number % every == 0:
@@ -28,7 +28,7 @@ def copied(source, path, *, size=None, every=4, count=None):
 
 
 def times(path):
-    clip = reader.open_clip(path)
+    clip = reader.open_film(path)
     return [float(frame.time * clip.tick) for frame in clip.frames((clip.height, clip.width))]
 
 
@@ -97,31 +97,34 @@ class TestMp4:
     def test_any_size(self, tmp_path, height, width):
         source = filmed.write(tmp_path / "in.mp4", filmed.pan(3))
         copied(source, tmp_path / "out.mp4", size=(height, width))
-        clip = reader.open_clip(tmp_path / "out.mp4")
+        clip = reader.open_film(tmp_path / "out.mp4")
         assert (clip.height, clip.width) == (height, width)
 
     def test_pixels_that_are_not_square(self, tmp_path):
         source = filmed.write(tmp_path / "in.mp4", filmed.pan(3))
-        clip = reader.open_clip(source)
-        wide = reader.Clip(**{**vars(clip), "shape": fractions.Fraction(4, 3)})
-        film = writer.open_film(tmp_path / "out.mp4", wide, (64, 96))
-        film.add(reader.Frame(filmed.pan(1)[0], 0, 0))
+        clip = reader.open_film(source)
+        wide = reader.Film(**{**vars(clip), "pixel_aspect": fractions.Fraction(4, 3)})
+        film = outputs.open_writer(tmp_path / "out.mp4", wide, (64, 96))
+        film.add(decoding.Frame(filmed.pan(1)[0], 0, 0))
         film.finish()
-        assert reader.open_clip(tmp_path / "out.mp4").shape == fractions.Fraction(4, 3)
+        assert reader.open_film(tmp_path / "out.mp4").pixel_aspect == fractions.Fraction(4, 3)
 
     def test_colours(self, tmp_path):
-        clip = reader.open_clip(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
-        film = writer.open_film(tmp_path / "out.mp4", clip, (16, 32))
-        film.add(reader.Frame(RED, 0, 1))
+        clip = reader.open_film(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
+        film = outputs.open_writer(tmp_path / "out.mp4", clip, (16, 32))
+        film.add(decoding.Frame(RED, 0, 1))
         film.finish()
-        painted = next(reader.open_clip(tmp_path / "out.mp4").frames((16, 32))).pixels
+        with av.open(str(tmp_path / "out.mp4")) as container:
+            tagged = next(container.decode(video=0))
+        assert (tagged.colorspace, tagged.color_primaries, tagged.color_trc, tagged.color_range) == (1, 1, 1, 1)
+        painted = next(iter(reader.open_film(tmp_path / "out.mp4").frames((16, 32)))).pixels
         assert np.abs(painted.astype(int) - RED).max() <= 3
 
     def test_whatever_lay_there_stays_until_the_film_is_whole(self, tmp_path):
         (tmp_path / "out.mp4").write_text("before")
-        clip = reader.open_clip(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
-        film = writer.open_film(tmp_path / "out.mp4", clip, (16, 32))
-        film.add(reader.Frame(RED, 0, 1))
+        clip = reader.open_film(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
+        film = outputs.open_writer(tmp_path / "out.mp4", clip, (16, 32))
+        film.add(decoding.Frame(RED, 0, 1))
         film.pause()
         assert (tmp_path / "out.mp4").read_text() == "before"
         film.finish()
@@ -132,9 +135,9 @@ class TestMp4:
 def test_parts_outlive_the_process(tmp_path):
     """What was closed is found by another object, and what was not is written anew."""
     source = filmed.write(tmp_path / "in.mp4", filmed.pan(9), sound="aac")
-    clip = reader.open_clip(source)
+    clip = reader.open_film(source)
     frames = list(clip.frames((64, 96)))
-    first, second = (writer.open_film(tmp_path / "out.mp4", clip, (64, 96)) for _ in range(2))
+    first, second = (outputs.open_writer(tmp_path / "out.mp4", clip, (64, 96)) for _ in range(2))
     for frame in frames[:4]:
         first.add(frame)
     first.pause()
@@ -153,7 +156,7 @@ class TestGif:
         copied(source, tmp_path / "out.gif", every=2)
         assert times(tmp_path / "out.gif") == [time / 100 for time in times_]
         ours, original = (
-            np.stack([frame.pixels for frame in reader.open_clip(path).frames((64, 96))]).astype(int)
+            np.stack([frame.pixels for frame in reader.open_film(path).frames((64, 96))]).astype(int)
             for path in (tmp_path / "out.gif", source)
         )
         assert np.abs(ours - original).mean() < 12  # 256 colours for each frame.
@@ -165,27 +168,27 @@ class TestFolder:
         copied(source, tmp_path / "frames")
         names = sorted(path.name for path in (tmp_path / "frames").iterdir())
         assert names == [f"00000{number}.png" for number in range(5)]
-        original = list(reader.open_clip(source).frames((64, 96)))
+        original = list(reader.open_film(source).frames((64, 96)))
         np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "frames" / "000003.png")), original[3].pixels)
 
     def test_goes_on_after_what_is_there(self, tmp_path):
-        clip = reader.open_clip(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
-        film = writer.open_film(tmp_path / "frames", clip, (16, 32))
+        clip = reader.open_film(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
+        film = outputs.open_writer(tmp_path / "frames", clip, (16, 32))
         film.parts = 7
-        film.add(reader.Frame(RED, 0, 1))
+        film.add(decoding.Frame(RED, 0, 1))
         assert [path.name for path in (tmp_path / "frames").iterdir()] == ["000007.png"]
 
 
 class TestRefuses:
     @pytest.fixture
     def clip(self, tmp_path):
-        return reader.open_clip(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
+        return reader.open_film(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
 
     def test_other_kinds(self, clip, tmp_path):
         with pytest.raises(errors.InputError, match=r"out\.avi: films are written as \.mp4, \.gif or into a folder"):
-            writer.open_film(tmp_path / "out.avi", clip, (16, 32))
+            outputs.open_writer(tmp_path / "out.avi", clip, (16, 32))
 
     @pytest.mark.parametrize("name", ["missing/out.mp4", "missing/out.gif", "missing/frames", "in.mp4/frames"])
     def test_places_that_are_not_there(self, clip, tmp_path, name):
         with pytest.raises(errors.InputError, match=name.partition("/")[0]):
-            writer.open_film(tmp_path / name, clip, (16, 32))
+            outputs.open_writer(tmp_path / name, clip, (16, 32))

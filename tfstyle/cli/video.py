@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import tfstyle
-from tfstyle import config, video
+from tfstyle import config
 from tfstyle.cli import console, options
 
 __all__ = ["add_arguments", "run"]
@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     steps = tfstyle.paint_film(arguments.film, arguments.output, arguments.style, resume=arguments.resume, **given)
     with console.Interrupts().watch() as interrupts, contextlib.closing(steps):
         last = _show(steps, pathlib.Path(arguments.output).name, interrupts)
+    _report_source(arguments.film, last)
     if last.step < last.steps:
         console.say(
             f"stopped after frame {last.step}: {arguments.output} ends there; "
@@ -47,7 +48,17 @@ def run(arguments: argparse.Namespace) -> None:
     console.say(f"saved {arguments.output}: {last.step} frames, {last.frames_per_second:.1f} a second")
 
 
-def _show(steps: Iterator[video.FilmProgress], title: str, interrupts: console.Interrupts) -> video.FilmProgress:
+def _report_source(film: str, last: tfstyle.FilmProgress) -> None:
+    """Says what was wrong with the film, and what became of its tracks."""
+    if last.skipped:
+        console.say(f"{film}: {last.skipped} damaged frame{'s' * (last.skipped > 1)} skipped")
+    if last.is_truncated:
+        console.say(f"{film}: is cut off: it ends before the time in its header")
+    for note in last.notes:
+        console.say(f"{film}: {note}")
+
+
+def _show(steps: Iterator[tfstyle.FilmProgress], title: str, interrupts: console.Interrupts) -> tfstyle.FilmProgress:
     """Shows progress until the film is finished or the user stops it; returns the last step."""
     next_update = 0.0
     with console.ProgressBar(title) as bar:

@@ -1,4 +1,42 @@
-from . import audio, flicker, painter, prefetching, reader, writer
+from . import (
+    audio,
+    decoding,
+    flicker,
+    gif,
+    h264,
+    mp4,
+    outputs,
+    painter,
+    parts,
+    prefetching,
+    pyav,
+    reader,
+    tone_mapping,
+    tracks,
+    writer,
+)
+from .h264 import encode_mp4
 from .painter import FilmProgress, paint_film
+from .pyav import import_av
 
-__all__ = ["FilmProgress", "audio", "flicker", "paint_film", "painter", "prefetching", "reader", "writer"]
+__all__ = [
+    "FilmProgress",
+    "audio",
+    "decoding",
+    "encode_mp4",
+    "flicker",
+    "gif",
+    "h264",
+    "import_av",
+    "mp4",
+    "outputs",
+    "paint_film",
+    "painter",
+    "parts",
+    "prefetching",
+    "pyav",
+    "reader",
+    "tone_mapping",
+    "tracks",
+    "writer",
+]

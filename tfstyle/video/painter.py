@@ -10,10 +10,10 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from tfstyle import _version, checkpoints, config, errors, files, images, stylizer
+from tfstyle import _version, checkpoints, config, errors, files, stylizer
 from tfstyle.images import color
+from tfstyle.video import decoding, outputs, prefetching, reader
 from tfstyle.video import flicker as flicker_filter
-from tfstyle.video import prefetching, reader, writer
 
 __all__ = ["FilmProgress", "paint_film"]
 
@@ -30,12 +30,18 @@ class FilmProgress:
         steps: frames in total: estimated until the film is finished, always more than `step` before that.
         seconds: spent in this run.
         resumed: frames that an interrupted run had painted.
+        skipped: damaged frames of the original that were left out so far.
+        is_truncated: whether the original is cut off; known at the end.
+        notes: what becomes of the film besides its frames: one line each.
     """
 
     step: int
     steps: int
     seconds: float
     resumed: int
+    skipped: int = 0
+    is_truncated: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def frames_per_second(self) -> float:
@@ -102,10 +108,11 @@ class _Run:
         if result.exists() and source.exists() and result.samefile(source):
             raise errors.InputError(f"{result} is the film itself: choose another name for the result")
         self._source, self._result, self._style, self._settings = source, result, style, settings
-        self._film = reader.open_clip(source)
-        self._size = _size(self._film, settings.size)
-        self._writer = writer.open_film(result, self._film, self._size)
-        self._filter = None if settings.flicker else flicker_filter.Steady()
+        self._film = reader.open_film(source)
+        self._size = outputs.output_size(result, self._film, settings.size)
+        self._decoder = self._film.frames(self._size)
+        self._writer = outputs.open_writer(result, self._film, self._size)
+        self._filter = None if settings.flicker else flicker_filter.FlickerFilter()
         # A film has many frames: TensorFlow's slow start pays off.
         self._paint = stylizer.Stylizer(style, runtime="savedmodel", threads=settings.threads)
         self._painted, self._resumed, self._started = 0, 0, time.monotonic()
@@ -118,12 +125,14 @@ class _Run:
             yield from checkpoints.checkpointed(
                 self._frames(), self._save, is_due=lambda progress: progress.step % _PART == 0
             )
-        except (GeneratorExit, KeyboardInterrupt):
+            self._save()  # If the film cannot be written, its frames are not lost.
             self._writer.finish()
+        except (GeneratorExit, KeyboardInterrupt):
+            if self._painted:
+                self._writer.finish()
             raise
-        if not self._painted:
-            raise errors.InputError(f"{self._source}: has no frames: give a film")
-        self._writer.finish()
+        finally:
+            self._writer.close()
         self._writer.clear()
         checkpoints.remove(self._result)
         yield self._progress(steps=self._painted)
@@ -135,8 +144,8 @@ class _Run:
             self._painted += 1
             yield self._progress(steps=max(self._film.count, self._painted + 1))
 
-    def _painted_frames(self) -> Iterator[reader.Frame]:
-        decoded = itertools.islice(self._film.frames(self._size), self._painted, None)
+    def _painted_frames(self) -> Iterator[decoding.Frame]:
+        decoded = itertools.islice(self._decoder, self._painted, None)
         pairs = prefetching.prefetch((frame, self._paint(frame.pixels)) for frame in prefetching.prefetch(decoded))
         for frame, painted in pairs:
             steady = self._filter(frame.pixels, painted) if self._filter else painted
@@ -150,7 +159,16 @@ class _Run:
         return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
     def _progress(self, steps: int) -> FilmProgress:
-        return FilmProgress(self._painted, steps, time.monotonic() - self._started, self._resumed)
+        hdr = (f"tone-mapped from HDR ({self._film.hdr}) to SDR",) if self._film.hdr else ()
+        return FilmProgress(
+            self._painted,
+            steps,
+            time.monotonic() - self._started,
+            self._resumed,
+            skipped=self._decoder.skipped,
+            is_truncated=self._decoder.is_truncated,
+            notes=hdr + self._writer.notes,
+        )
 
     def _save(self) -> None:
         self._writer.pause()
@@ -161,12 +179,13 @@ class _Run:
     def _restore(self, state: dict[str, np.ndarray] | None) -> None:
         """Returns to the last closed part."""
         if state is None:
+            self._writer.check()
             self._writer.begin()
             checkpoints.remove(self._result)  # Its parts are gone now.
             return
         self._painted = self._resumed = int(state["painted"])
         self._writer.parts, self._writer.last_duration = int(state["parts"]), int(state["last_duration"])
-        if not self._writer.whole():
+        if not self._writer.is_complete():
             raise errors.InputError(f"{self._result}: its first parts are gone: start over, without --resume")
         if self._filter:
             self._filter.restore(state)
@@ -177,11 +196,3 @@ class _Run:
         settings = {name: value for name, value in dataclasses.asdict(self._settings).items() if name != "threads"}
         names = {"film": str(self._source), "style": self._style, "sha256": digest}
         return {"tfstyle": _version.__version__, **names, **settings}
-
-
-def _size(film: reader.Clip, long_side: int | None) -> tuple[int, int]:
-    """Height and width of the painted film; a size that is asked for is made even, which every player supports."""
-    if long_side is None:
-        return film.height, film.width
-    height, width = images.fit_size(film.height, film.width, long_side)
-    return max(2, height // 2 * 2), max(2, width // 2 * 2)
