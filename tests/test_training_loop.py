@@ -1,4 +1,4 @@
-"""Training from start to end: progress, interruption to the bit, the last stretch, what goes wrong."""
+"""The training loop: progress, bit-exact interruption, the final loss network, failures."""
 
 import itertools
 import math
@@ -22,7 +22,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture
 def make(photos, tiny_networks):
-    """A training of a few steps that reports after each."""
+    """Makes a training of a few steps that reports after each."""
     tiny_networks.setattr(training.Training, "REPORT_EVERY", 1)
 
     def training_(**changes):
@@ -41,7 +41,7 @@ def kept():
 
 @pytest.fixture
 def whole(make, kept):
-    """State of an uninterrupted training, done once."""
+    """The state after an uninterrupted training, done once."""
     if not kept:
         run = make()
         list(run)
@@ -109,7 +109,7 @@ class TestProgress:
         list(run)
         assert run.unusable == {1}
 
-    def test_paints_with_what_it_has_learned(self, make):
+    def test_paints_with_the_current_network(self, make):
         run, image = make(batch=1), runs.photo(33, 50).rgb
         before = run.paint(image)
         list(run)
@@ -124,14 +124,15 @@ class TestInterruption:
         first = make()
         list(itertools.islice(first, 2))
         state = first.state()
-        list(first)  # Goes on without changing what was kept.
-        keras.utils.set_random_seed(99)  # What a new process would have is anything.
+        list(first)  # Continues without changing the kept state.
+        keras.utils.set_random_seed(99)  # A new process may have any.
         second = make()
         second.restore(state)
         assert [progress.step for progress in second] == [3]
         assert same(whole, second.state())
         assert second.seconds > float(state["seconds"])
 
+    @pytest.mark.slow
     def test_reports_do_not_change_the_result(self, make, whole, tiny_networks):
         tiny_networks.setattr(training.Training, "REPORT_EVERY", 20)
         seldom = make()
@@ -143,13 +144,13 @@ class TestInterruption:
         assert same(one, same_seed)
         assert not same(one, other)
 
-    def test_state_is_arrays_of_all_that_changes(self, make):
+    def test_state_has_all_variables(self, make):
         state = make().state()
         assert all(isinstance(value, np.ndarray) for value in state.values())
         shapes = [weight.shape for weight in make().network.weights]
         matrices = [shape for shape in shapes if len(shape) == 4 and shape[-1] > 3]
         assert len(matrices) == 4
-        # Means of all gradients, of squares where Adam needs them, and the optimiser's steps.
+        # Means of all gradients, mean squares for Adam, and the optimizer's steps.
         assert len(state) == 3 + len(shapes) + len(shapes) + len(shapes) - len(matrices) + 1
 
     def test_another_networks_state_is_refused(self, make):
@@ -168,7 +169,7 @@ class TestBeginning:
         runs.shaken(networks.build("realtime"), seed=7).save_weights(tmp_path / "network.weights.h5")
         return tmp_path / "network.weights.h5"
 
-    def test_takes_the_weights_and_nothing_else(self, make, file):
+    def test_loads_the_weights_and_nothing_else(self, make, file):
         run, other = make(), runs.shaken(networks.build("realtime"), seed=7)
         before = run.state()
         run.begin_with(file)
@@ -196,10 +197,10 @@ class TestBeginning:
 
 
 @pytest.mark.slow
-class TestLastStretch:
+class TestFinalLossNetwork:
     @pytest.fixture
-    def looks(self, monkeypatch, tiny_weights):
-        """The networks that the loss has looked through, in order; vgg19 is small, and another than compact."""
+    def loaded_networks(self, monkeypatch, tiny_weights):
+        """The loss networks that were loaded, in order; vgg19 is small, and differs from compact."""
         loaded, load = [], weights.load
 
         def noting(network, *arguments, **keywords):
@@ -212,31 +213,31 @@ class TestLastStretch:
         monkeypatch.setattr(weights, "load", noting)
         return loaded
 
-    def test_without_weights_there_is_none(self, make, looks):
+    def test_without_weights_there_is_none(self, make, loaded_networks):
         list(make(finish=0.5))
-        assert looks == ["compact"]
+        assert loaded_networks == ["compact"]
 
     @pytest.mark.parametrize(("finish", "expected"), [(0.0, ["compact"]), (0.34, ["compact", "vgg19"])])
-    def test_with_weights_at_hand(self, make, looks, *, tiny, tiny_networks, finish, expected):
+    def test_with_weights(self, make, loaded_networks, *, tiny, tiny_networks, finish, expected):
         tiny_networks.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
         run = make(finish=finish)
         assert [progress.step for progress in run] == [1, 2, 3]
-        assert looks == expected
+        assert loaded_networks == expected
         assert run._trainer.target.model.name == expected[-1]
 
-    def test_vgg19_from_the_start(self, make, looks, *, tiny, tiny_networks):
+    def test_vgg19_from_the_start(self, make, loaded_networks, *, tiny, tiny_networks):
         tiny_networks.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
         list(make(features="vgg19"))
-        assert looks == ["vgg19"]
+        assert loaded_networks == ["vgg19"]
 
-    @pytest.mark.usefixtures("looks")
-    def test_it_is_a_stop_of_its_own(self, make, *, tiny, tiny_networks):
+    @pytest.mark.usefixtures("loaded_networks")
+    def test_its_first_step_is_reported(self, make, *, tiny, tiny_networks):
         tiny_networks.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
         tiny_networks.setattr(training.Training, "REPORT_EVERY", 20)
         assert [progress.step for progress in make(steps=5, finish=0.4, batch=1)] == [3, 5]
 
-    @pytest.mark.usefixtures("looks")
-    def test_is_found_again_after_an_interruption(self, make, *, whole, tiny, tiny_networks):
+    @pytest.mark.usefixtures("loaded_networks")
+    def test_resumes_with_it(self, make, *, whole, tiny, tiny_networks):
         tiny_networks.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
         first, second = make(finish=0.67), make(finish=0.67)
         list(itertools.islice(first, 2))
@@ -248,12 +249,19 @@ class TestLastStretch:
 
 
 class TestFailures:
-    def test_a_loss_that_is_no_number(self, make):
-        run = make(learning_rate=1e30, steps=4)
-        with pytest.raises(errors.InputError, match="is not a finite number between steps .*--learning-rate") as caught:
+    def test_a_loss_that_is_not_finite(self, make, monkeypatch):
+        run = make(steps=4)
+        losses = iter([{"content": 1.0, "loss": 1.0}, {"content": math.nan, "loss": math.nan}])
+        monkeypatch.setattr(run, "_fit", lambda _: next(losses))
+        with pytest.raises(errors.InputError, match="loss is not a finite number between steps 1 and 2: start"):
             list(run)
+        assert run.step == 1
+
+    @pytest.mark.slow
+    def test_a_learning_rate_that_is_too_large(self, make):
+        with pytest.raises(errors.InputError, match="is not a finite number between steps .*--learning-rate") as caught:
+            list(make(learning_rate=1e30, steps=4))
         assert "\n" not in str(caught.value)
-        assert run.step < 4
 
     def test_no_usable_photo(self, make):
         run = make()
@@ -270,7 +278,7 @@ class TestFailures:
         with pytest.raises(errors.InputError, match=r"nowhere\.npz"):
             make()
 
-    def test_weights_for_the_last_stretch_that_cannot_serve(self, make, *, tmp_path, tiny_networks):
+    def test_unusable_weights_fail_before_training(self, make, *, tmp_path, tiny_networks):
         (tmp_path / "bad.npz").write_bytes(b"nonsense")
         tiny_networks.setenv("TFSTYLE_VGG19_WEIGHTS", str(tmp_path / "bad.npz"))
         with pytest.raises(errors.InputError, match=r"bad\.npz"):

@@ -40,13 +40,13 @@ def grams(model, painting):
 
 @pytest.fixture
 def train(model, grams, monkeypatch):
-    """A trainer of a new network; its weights are the same every time."""
+    """A trainer of a new network with the same weights every time; eager, because tracing takes longer than a step."""
     monkeypatch.setitem(networks.NETWORKS, "realtime", runs.small_body)
 
-    def make(objective=OBJECTIVE, optimizer=None, **weights):
+    def make(objective=OBJECTIVE, optimizer=None, *, run_eagerly=True, **weights):
         network = runs.shaken(networks.build("realtime"))
         made = trainer.StyleTrainer(network, trainer.Target(model, objective, grams, GRID, **weights))
-        made.compile(optimizer=optimizer or keras.optimizers.SGD(RATE), jit_compile=False)
+        made.compile(optimizer or keras.optimizers.SGD(RATE), jit_compile=False, run_eagerly=run_eagerly)
         return made
 
     return make
@@ -152,7 +152,11 @@ class TestLoss:
             np.testing.assert_allclose(ours, before - RATE * gradient, rtol=1e-3, atol=1e-5)
 
     def test_training_lessens_it(self, train, batch):
-        history = train(optimizer=keras.optimizers.Adam(1e-3)).fit(batch, batch_size=3, epochs=6, verbose=0).history
+        history = (
+            train(optimizer=keras.optimizers.Adam(1e-3), run_eagerly=False)
+            .fit(batch, batch_size=3, epochs=6, verbose=0)
+            .history
+        )
         assert history["loss"][-1] < 0.9 * history["loss"][0]
 
 
@@ -195,7 +199,7 @@ class TestWhatBelongsToIt:
 
 class TestFit:
     def test_plain_fit_with_keras_own_callbacks(self, train, batch, tmp_path):
-        made, steps = train(), []
+        made, steps = train(run_eagerly=False), []
         callbacks = [
             keras.callbacks.CSVLogger(tmp_path / "log.csv"),
             keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True),
@@ -280,7 +284,7 @@ def elsewhere(train, tiny_weights, grams, batch, tmp_path):
     """Trains two steps in a new process and, for comparison, in this one; returns losses and weights of both."""
 
     def compare(parts, **environment):
-        made, photos = train(), np.concatenate([batch, batch[:1, ::-1]])
+        made, photos = train(run_eagerly=False), np.concatenate([batch, batch[:1, ::-1]])
         arrays = {f"weight/{index}": weight for index, weight in enumerate(made.network.get_weights())}
         arrays |= {f"vgg/{name}": value for name, value in tiny_weights.items()}
         arrays |= {f"gram/{name}": value for name, value in grams.items()}
