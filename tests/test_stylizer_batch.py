@@ -138,7 +138,7 @@ class TestMany:
         assert files() == {"painted/photo.png"}
 
     def test_a_folder_with_all_below_it(self, album):
-        with pytest.warns(stylizer.SkippedFilesWarning, match="left out album/trip/notes.txt .not a picture"):
+        with pytest.warns(images.SkippedFilesWarning, match="left out album/trip/notes.txt .not a picture"):
             stylize("album", "painted")
         assert files() - album == {"painted/a.png", "painted/trip/b.jpg", "painted/trip/day 2/a.png"}
         for name in ("a.png", "trip/day 2/a.png"):

@@ -3,7 +3,7 @@
 import argparse
 
 import tfstyle
-from tfstyle import config, errors, stylizer
+from tfstyle import config, errors, images
 from tfstyle.cli import console, options
 
 __all__ = ["add_arguments", "run"]
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
         InputError: unusable input, or some photos could not be painted; all others were.
     """
     given, failed, total = options.given_settings(arguments, config.StylizeSettings), 0, 0
-    with console.showing_warnings(stylizer.SkippedFilesWarning):
+    with console.showing_warnings(images.SkippedFilesWarning):
         results = tfstyle.stylize(arguments.image, arguments.output, arguments.style, **given)
     for result in results:
         total = result.steps

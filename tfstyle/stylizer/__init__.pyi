@@ -1,5 +1,5 @@
 from . import batch, predictor, runtimes
-from .batch import SkippedFilesWarning, StylizeResult, stylize
+from .batch import StylizeResult, stylize
 from .predictor import Stylizer
 
-__all__ = ["SkippedFilesWarning", "StylizeResult", "Stylizer", "batch", "predictor", "runtimes", "stylize"]
+__all__ = ["StylizeResult", "Stylizer", "batch", "predictor", "runtimes", "stylize"]

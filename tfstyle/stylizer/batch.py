@@ -10,12 +10,9 @@ from typing import Any, TypeAlias
 from tfstyle import _version, config, errors, files, images
 from tfstyle.stylizer import predictor
 
-__all__ = ["SkippedFilesWarning", "StylizeResult", "stylize"]
+__all__ = ["StylizeResult", "stylize"]
 
 Path: TypeAlias = str | os.PathLike[str]
-
-
-SkippedFilesWarning = images.SkippedFilesWarning
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,8 +18,8 @@ Image: TypeAlias = np.ndarray | images.Photo | str | os.PathLike[str]
 _MANY = 40
 # Networks need sides that are multiples of it: `transform.networks.MULTIPLE`, whose import would load Keras.
 _MULTIPLE = 4
-# Measured rise of the peak memory with LiteRT, in bytes per pixel: 559 for realtime, 2528 for johnson, which is told
-# apart by the size of its file. (SavedModels in bfloat16: 159 and 464.)
+# Measured rise of the peak memory with LiteRT, in bytes per pixel: 559 for realtime, 2528 for johnson, which is
+# recognized by the size of its file. (SavedModels in bfloat16: 159 and 464.)
 _BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_LARGE, _LARGE_FILE = 600, 2700, 2e6
 # An image may leave 0..255 by this much: interpolation overshoots.
 _OVERSHOOT = 1
