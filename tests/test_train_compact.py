@@ -190,8 +190,8 @@ class TestWalk:
     def test_true_samples_are_pre_activations(self, pictures):
         network = small_network()
         samples = sampled(network, pictures)
-        centerd = pictures[..., ::-1] - np.array([103.939, 116.779, 123.68])
-        padded = np.pad(centerd, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
+        centered = pictures[..., ::-1] - np.array([103.939, 116.779, 123.68])
+        padded = np.pad(centered, ((0, 0), (1, 1), (1, 1), (0, 0)), "symmetric")
         row, column = samples.places[1][2, 5]
         patch = padded[2, row : row + 3, column : column + 3]
         expected = np.einsum("hwi,hwio->o", patch, network["conv1_1/kernel"]) + network["conv1_1/bias"]
