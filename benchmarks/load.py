@@ -1,7 +1,7 @@
-"""The service under load: ``python -m benchmarks.load``; starts a server of its own, asks, and stops by itself.
+"""Measures the service under load: ``python -m benchmarks.load`` starts a server, sends photos, and stops it.
 
-Clients send one photo after the other, each as soon as the last is answered (or after what Retry-After says). Reported:
-answers by status, latency, photos a second beside the bare network's in the same machine, memory of the server.
+Every client sends one photo after the other, each as soon as the last response is there (or after ``Retry-After``). The
+report has responses by status, latency, photos per second beside the bare network's, and the server's memory.
 """
 
 import argparse
@@ -27,18 +27,18 @@ from PIL import Image
 __all__ = ["Load", "main", "measure", "server"]
 
 _STYLE = "starry_night"
-# Seconds of the bare network's measurement.
+# Duration of the bare network's measurement.
 _BARE = 5.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """How much is asked.
+    """The load.
 
     Attributes:
-        clients: at the same time.
-        seconds: for how long.
-        side: of the square photos, pixels.
+        clients: concurrent clients.
+        seconds: duration.
+        side: side of the square photos in pixels.
     """
 
     clients: int = 32
@@ -48,39 +48,39 @@ class Load:
 
 @contextlib.contextmanager
 def server(*options: str) -> Iterator[tuple[str, psutil.Process]]:
-    """A server in a process of its own.
+    """Runs a server in a process of its own.
 
     Yields:
-        Its address and process.
+        Its address and its process.
     """
     command = [sys.executable, "-m", "tfstyle.cli.main", "serve", "--port", "0", *options]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
     try:
-        for line in process.stderr:
+        for line in process.stderr or ():
             if found := re.search(r"http://\S+?(?=/ )", line):
                 break
         else:
             raise RuntimeError("the server did not start")
-        yield found[0], psutil.Process(process.pid)  # It says nothing more but errors: its pipe will not be full.
+        yield found[0], psutil.Process(process.pid)  # It prints only errors from now on: the pipe does not fill up.
     finally:
         process.terminate()
         process.wait()
-        process.stderr.close()
+        if process.stderr:
+            process.stderr.close()
 
 
 def measure(load: Load) -> dict:
-    """Asks for as long as is said.
+    """Runs the load and measures.
 
     Args:
-        load: how much.
+        load: the load.
 
     Returns:
-        What is reported, as JSON.
+        The report, as JSON.
     """
     bare = _bare(load.side)
     with server() as (address, process):
-        _ask(address, _photo(load.side), 2.0)  # Warm.
+        _ask(address, _photo(load.side), 2.0)  # Warm-up.
         memory = [process.memory_info().rss]
         answers: list[tuple[int, float]] = []
         threads = [
@@ -115,9 +115,9 @@ def _photo(side: int) -> bytes:
 
 
 def _ask(address: str, photo: bytes, seconds: float) -> list[tuple[int, float]]:
-    """Status and seconds of each answer; 0 for none."""
+    """Returns status and seconds of each response; status 0 for a failed connection."""
     answers, end = [], time.monotonic() + seconds
-    # Made once: clients and server share the processor, and it is the server that is measured.
+    # Built once: clients and server share the processor, and only the server is of interest.
     form = httpx.Request("POST", address, files={"image": photo}, data={"style": _STYLE})
     body, headers = form.read(), {"content-type": form.headers["content-type"]}
     with httpx.Client(base_url=address, timeout=60, trust_env=False) as client:
@@ -134,10 +134,10 @@ def _ask(address: str, photo: bytes, seconds: float) -> list[tuple[int, float]]:
 
 
 def _bare(side: int) -> float:
-    """Photos a second of the network alone, from pixels to pixels, in a process of its own."""
+    """Returns the photos per second of the network alone, from array to array, in a process of its own."""
     code = (
         "import sys, time; import numpy as np; from tfstyle import stylebook, stylizer\n"
-        f"paint = stylizer.Stylizer(stylebook.find({_STYLE!r}), runtime='savedmodel')\n"
+        f"paint = stylizer.Stylizer({_STYLE!r}, runtime='savedmodel')\n"
         f"photo = np.random.default_rng(0).integers(0, 256, ({side}, {side}, 3), np.uint8)\n"
         "for _ in range(3): paint(photo)\n"
         "begun, count = time.monotonic(), 0\n"
@@ -149,7 +149,7 @@ def _bare(side: int) -> float:
 
 
 def main() -> None:
-    """Reads the command line, prints and keeps the report."""
+    """Parses the command line, prints the report and saves it."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=(__doc__ or "").splitlines()[0])
     for field in dataclasses.fields(Load):
         parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default)

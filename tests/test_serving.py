@@ -1,4 +1,4 @@
-"""docs/serving.md, word for word: its requests and its client, against TensorFlow Serving's documented rules."""
+"""The examples of docs/serving.md, run against TensorFlow Serving's documented rules."""
 
 import base64
 import http.server
@@ -29,7 +29,7 @@ ARRAY, NAMED_ARRAY, FILE = "".join(blocks("json")).splitlines()
 
 
 def predict(model, body):
-    """What Serving answers to a request in row format (tensorflow.org/tfx/serving/api_rest, util/json_tensor.cc)."""
+    """Answers a request in row format as Serving does (tensorflow.org/tfx/serving/api_rest, util/json_tensor.cc)."""
     request = json.loads(body)
     signature = model.signatures[request.get("signature_name", "serving_default")]
     specs = signature.structured_input_signature[1]
@@ -37,7 +37,7 @@ def predict(model, body):
     assert all(set(row) == set(specs) for row in rows)
     columns = {name: [read(row[name]) for row in rows] for name in specs}
     outputs = signature(**{name: tf.constant(columns[name], spec.dtype) for name, spec in specs.items()})
-    name = only(outputs)  # Of several, there would be an object of names for every row.
+    name = only(outputs)  # With several outputs, every row would be an object.
     return json.dumps({"predictions": written(outputs[name].numpy().tolist(), name)})
 
 
@@ -61,7 +61,7 @@ def read(value):
 
 
 def written(value, name):
-    """Strings are base64 by their output's name only; otherwise they had better be UTF-8, as all JSON."""
+    """Strings become base64 if the output's name asks for it; others must be UTF-8."""
     if isinstance(value, list):
         return [written(each, name) for each in value]
     if not isinstance(value, bytes):
@@ -76,13 +76,13 @@ def model(exported):
 
 @pytest.fixture(scope="module")
 def paint(exported):
-    """In the number format of SavedModels that are served as they are."""
+    """In float32, as Serving runs a SavedModel."""
     return stylizer.Stylizer(exported[1], runtime="savedmodel", precision="float32")
 
 
 @pytest.fixture
 def port(model):
-    """Of a server that knows the model by the names of the document's docker line."""
+    """Port of a server that offers the model under the name in the docker command."""
     name, mounted = re.search(r"MODEL_NAME=(\S+) .*?:(/models/\S+):ro", DOCUMENT, re.DOTALL).groups()
     assert mounted == f"/models/{name}/1"
 
@@ -95,7 +95,7 @@ def port(model):
             self.wfile.write(answer.encode())
 
         def log_message(self, *words):
-            """Quiet."""
+            """Logs nothing."""
 
     with http.server.HTTPServer(("localhost", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -146,4 +146,4 @@ def test_client(port, paint, monkeypatch, tmp_path):
     with Image.open("painted.jpg") as painted, Image.open("photo.jpg") as stored:
         assert (painted.format, painted.size) == ("JPEG", (47, 33))
         far = np.abs(np.asarray(painted, np.float32) - paint(np.asarray(stored)))
-    assert far.mean() < 12  # Both libraries read JPEG a little differently, and one more JPEG is written.
+    assert far.mean() < 12  # TensorFlow and Pillow decode JPEG differently, and the result is another JPEG.

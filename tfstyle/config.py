@@ -13,6 +13,7 @@ __all__ = [
     "FilmSettings",
     "Options",
     "RUNTIMES",
+    "ServeSettings",
     "Settings",
     "StylizeSettings",
     "TrainingSettings",
@@ -442,6 +443,25 @@ class BenchmarkSettings(Options):
         for name in ("height", "width"):
             if getattr(self, name) % 4:
                 raise errors.InputError(f"{name} is {getattr(self, name)}: use a multiple of 4")
+
+
+@dataclasses.dataclass(frozen=True)
+class ServeSettings(Options):
+    """How the service listens and what it keeps; each option's help text describes its attribute.
+
+    Raises:
+        InputError: a value is outside its range.
+    """
+
+    host: str = option("127.0.0.1", "address to listen on", metavar="ADDRESS")
+    port: int = option(7860, "port to listen on, 0 for any free one", metavar="N", least=0, most=65535)
+    token: str | None = option(
+        None, "secret that clients must send; required unless the host is local", metavar="SECRET"
+    )
+    state: str | None = option(
+        None, "folder that keeps jobs across restarts (default: a temporary one)", metavar="FOLDER"
+    )
+    queue: int = option(16, "number of photos that may wait", metavar="N", least=1)
 
 
 def parse(name: str, text: str, kind: type = Settings) -> Any:

@@ -1,8 +1,8 @@
-"""The service: painted photos in a moment, slowly painted ones as jobs, health and metrics."""
+"""The HTTP application: stylized photos, optimization jobs, health check and metrics."""
 
 import contextlib
-from collections.abc import AsyncIterator
-from typing import Any
+import pathlib
+from collections.abc import AsyncIterator, Mapping
 
 import fastapi
 import fastapi_offline
@@ -10,17 +10,17 @@ import prometheus_client
 from fastapi import concurrency, exceptions, responses
 
 from tfstyle import _version, errors
-from tfstyle.service import core, job_routes, limits, schemas, stylize_routes, telemetry
+from tfstyle.service import core, job_routes, limits, methods, schemas, stylize_routes, telemetry
 
 __all__ = ["create"]
 
 
-def create(bounds: limits.Limits | None = None, state: Any = None) -> fastapi.FastAPI:
-    """Makes the application, without the `guard`.
+def create(bounds: limits.Limits | None = None, state: pathlib.Path | None = None) -> fastapi.FastAPI:
+    """Creates the application, without page (`page.mount`) and access control (`guard.Guard`).
 
     Args:
-        bounds: limits; the default ones if None.
-        state: folder where slow pictures are kept over restarts; None for a temporary one.
+        bounds: limits; the defaults if None.
+        state: folder that keeps jobs across restarts; None for a temporary one.
 
     Returns:
         An ASGI application.
@@ -31,40 +31,45 @@ def create(bounds: limits.Limits | None = None, state: Any = None) -> fastapi.Fa
     async def lifespan(app: fastapi.FastAPI) -> AsyncIterator[None]:
         del app
         yield
-        service.paintings.close()
-        await concurrency.run_in_threadpool(service.jobs.close)
+        await concurrency.run_in_threadpool(service.close)
 
-    app = fastapi_offline.FastAPIOffline(  # Whose page about the routes fetches nothing from elsewhere.
+    app = fastapi_offline.FastAPIOffline(  # Its /docs loads nothing from the network.
         title="tfstyle",
         version=_version.__version__,
-        summary="Photos painted in the style of paintings",
+        summary="Paint photos in the style of paintings",
         lifespan=lifespan,
         redoc_url=None,
     )
     app.state.service = service
     registry = prometheus_client.CollectorRegistry()
+    routers = (stylize_routes.router(service), job_routes.router(service), telemetry.router(service, registry))
+    for router in routers:
+        app.include_router(router)
+    routes = [*app.routes, *(route for router in routers for route in router.routes)]
+    app.add_middleware(methods.Methods, routes=routes)
     app.add_middleware(telemetry.Telemetry, registry=registry)
-    for routes in (stylize_routes.router(service), job_routes.router(service), telemetry.router(service, registry)):
-        app.include_router(routes)
-    _add_errors(app)
+    _add_error_handlers(app)
     return app
 
 
-def _add_errors(app: fastapi.FastAPI) -> None:
+def _add_error_handlers(app: fastapi.FastAPI) -> None:
     @app.exception_handler(errors.InputError)
     async def refused(request: fastapi.Request, error: errors.InputError) -> responses.JSONResponse:
         del request
         status = getattr(error, "status", 503 if isinstance(error, errors.ShortageError) else 400)
-        after = getattr(error, "retry_after", None)
-        headers = {"Retry-After": str(after)} if after else None
-        return responses.JSONResponse({"error": str(error)}, status, headers)
+        seconds = getattr(error, "retry_after", None)
+        return _error(str(error), status, {"Retry-After": str(seconds)} if seconds else None)
 
     @app.exception_handler(exceptions.RequestValidationError)
-    async def unprocessable(request: fastapi.Request, error: exceptions.RequestValidationError) -> Any:
+    async def invalid(request: fastapi.Request, error: exceptions.RequestValidationError) -> responses.JSONResponse:
         del request
-        return responses.JSONResponse({"error": schemas.first_error(error.errors())}, schemas.UNPROCESSABLE)
+        return _error(schemas.first_error(error.errors()), schemas.UNPROCESSABLE)
 
     @app.exception_handler(exceptions.StarletteHTTPException)
     async def other(request: fastapi.Request, error: exceptions.StarletteHTTPException) -> responses.JSONResponse:
         del request
-        return responses.JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+        return _error(str(error.detail), error.status_code, error.headers)
+
+
+def _error(message: str, status: int, headers: Mapping[str, str] | None = None) -> responses.JSONResponse:
+    return responses.JSONResponse({"error": message}, status, headers)

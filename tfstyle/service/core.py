@@ -1,6 +1,6 @@
-"""What the routes and the page share: limits, both paths, room to decode in."""
+"""What routes and page share: the limits, both queues, and decoding."""
 
-from typing import Any
+import pathlib
 
 import anyio
 import anyio.to_thread
@@ -9,68 +9,84 @@ import numpy as np
 from fastapi import concurrency
 
 from tfstyle.images import color
-from tfstyle.service import job_queue, limits, painting_queue, schemas, uploads
+from tfstyle.service import job_queue, limits, memory, painting_queue, schemas, uploads
 
 __all__ = ["Service"]
 
-# Uploads that are decoded at the same time.
+# Uploads decoded at the same time.
 _DECODERS = 2
 
 
 class Service:
-    """Both paths, within limits.
-
-    Attributes:
-        bounds_: limits.
-        painting_: the fast path.
-        slow_: the slow path.
+    """The fast path and the slow path, within limits.
 
     Args:
-        bounds_: limits.
-        state: where slow pictures are kept over restarts; None for a temporary folder.
+        bounds: the limits.
+        state: folder that keeps jobs across restarts; None for a temporary one.
+
+    Attributes:
+        limits: the limits.
+        paintings: the fast path.
+        jobs: the slow path.
     """
 
-    def __init__(self, bounds: limits.Limits, state: Any = None) -> None:
-        self.limits, self.paintings = bounds, painting_queue.PaintingQueue(bounds)
-        self.jobs = job_queue.JobQueue(bounds, state)
+    def __init__(self, bounds: limits.Limits, state: pathlib.Path | None = None) -> None:
+        self.limits, self._budget = bounds, memory.Budget()
+        self.paintings = painting_queue.PaintingQueue(bounds, self._budget)
+        self.jobs = job_queue.JobQueue(bounds, self._budget, state)
         self._decoders = anyio.CapacityLimiter(_DECODERS)
 
-    async def stylized(
-        self, data: bytes, wishes: schemas.StylizeRequest, request: fastapi.Request
+    async def stylize(
+        self, data: bytes, options: schemas.StylizeRequest, request: fastapi.Request
     ) -> tuple[bytes, int, int]:
-        """Paints an upload; the file, its width and height."""
+        """Stylizes an upload.
 
-        async def gone() -> None:
+        Args:
+            data: the photo's file.
+            options: style, strength, size and format.
+            request: dropped from the queue when its client disconnects.
+
+        Returns:
+            The result's file, its width and its height.
+        """
+
+        async def disconnected() -> None:
             while (await request.receive())["type"] != "http.disconnect":
                 pass
 
-        with self.paintings.reserve():
-            pixels, alpha = await self.decoded(data, wishes.size)
-            painted = await self.paintings.paint(wishes.style, pixels, gone)
+        height, width = uploads.measure(data, self.limits, options.size, options.format)
+        with self.paintings.reserve(options.style, height, width):
+            pixels, alpha = await self.decode(data, options.size)
+            painted = await self.paintings.paint(options.style, pixels, disconnected)
 
-            def finished() -> bytes:
-                mixed = color.mix(painted, pixels, wishes.strength, keep_colors=wishes.keep_colors)
-                return uploads.encoded(mixed, wishes.format, alpha)
+            def finish() -> bytes:
+                mixed = color.mix(painted, pixels, options.strength, keep_colors=options.keep_colors)
+                return uploads.encode(mixed, options.format, alpha)
 
-            height, width, _ = pixels.shape
-            return await concurrency.run_in_threadpool(finished), width, height
+            return await concurrency.run_in_threadpool(finish), width, height
 
-    async def decoded(self, data: bytes, size: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
-        """Decodes an upload, few at a time; what waits to be painted takes four times less memory as uint8.
+    async def decode(self, data: bytes, size: int | None = None) -> tuple[np.ndarray, np.ndarray | None]:
+        """Decodes an upload, a few at a time; as uint8, because waiting photos then take a quarter of the memory.
 
         Args:
-            data: the file.
-            size: long side, pixels; None for its own.
+            data: the photo's file.
+            size: long side in pixels; None for its own.
 
         Returns:
             ``[H, W, 3]``, uint8, and opacity ``[H, W]``, 0..1, or None.
 
         Raises:
-            RequestError: see `uploads.read`.
+            RequestError: see `uploads.decode`.
         """
 
         def read() -> tuple[np.ndarray, np.ndarray | None]:
-            photo = uploads.read(data, self.limits, size)
+            photo = uploads.decode(data, self.limits, size)
             return np.rint(photo.rgb).astype(np.uint8), photo.alpha
 
         return await anyio.to_thread.run_sync(read, limiter=self._decoders)
+
+    def close(self) -> None:
+        """Stops both queues; jobs can continue after a restart."""
+        self.paintings.close()
+        self.jobs.close()
+        self._budget.close()

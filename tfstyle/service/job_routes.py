@@ -1,4 +1,4 @@
-"""The routes of slow pictures: begin one, follow it, stop it, go on, fetch it."""
+"""Routes for optimization jobs: start, follow, stop, continue, fetch the picture."""
 
 import contextlib
 import json
@@ -9,87 +9,84 @@ import fastapi
 from fastapi import concurrency, responses
 
 from tfstyle import stylebook
-from tfstyle.service import core, limits, optimize_job, schemas, uploads
+from tfstyle.service import core, limits, optimize_job, schemas
 
 __all__ = ["router"]
 
-_NOT_KEPT = {"Cache-Control": "no-store"}
+_NO_STORE = {"Cache-Control": "no-store"}
 
 
 def router(service: core.Service) -> fastapi.APIRouter:
-    """The routes below ``/v1/jobs``.
+    """Returns the routes below ``/v1/jobs``.
 
     Args:
-        service: whose slow pictures they are.
-
-    Returns:
-        The routes.
+        service: owns the jobs.
 
     Raises:
-        RequestError: in the routes, for what cannot be done.
+        RequestError: in the routes, for requests that are refused.
     """
     routes = fastapi.APIRouter(prefix="/v1/jobs", tags=["jobs"], responses=schemas.ERROR_RESPONSES)
-    _add_orders(routes, service)
+    _add_actions(routes, service)
     _add_views(routes, service)
     return routes
 
 
-def _add_orders(routes: fastapi.APIRouter, service: core.Service) -> None:
-    @routes.post("", summary="Begin a slow picture", status_code=202)
+def _add_actions(routes: fastapi.APIRouter, service: core.Service) -> None:
+    @routes.post("", summary="Start a job", status_code=202)
     async def start(
-        image: Annotated[fastapi.UploadFile, fastapi.File(description="the photo")],
-        style: Annotated[str, fastapi.Form(description="a name that tfstyle styles lists", max_length=100)] = "",
-        painting: Annotated[fastapi.UploadFile | None, fastapi.File(description="any painting, instead")] = None,
-        strength: Annotated[float, fastapi.Form(ge=0, le=1)] = 0.5,
-        size: Annotated[int, fastapi.Form(ge=32, le=8192, description="long side, pixels")] = 512,
+        image: Annotated[fastapi.UploadFile, fastapi.File(description="The photo")],
+        style: Annotated[str, fastapi.Form(description="Name of a style", max_length=100)] = "",
+        painting: Annotated[fastapi.UploadFile | None, fastapi.File(description="A painting, instead of style")] = None,
+        strength: Annotated[float, fastapi.Form(ge=0, le=1, description="0 is the photo, 1 texture only")] = 0.5,
+        size: Annotated[int, fastapi.Form(ge=32, le=8192, description="Long side in pixels")] = 512,
     ) -> schemas.JobResponse:
-        """Begins to paint a picture slowly."""
+        """Optimizes a picture in the background: better than a network's, for any painting, in minutes."""
         photo, own = await image.read(), await painting.read() if painting else b""
         if bool(own) == bool(style):
-            raise limits.RequestError(schemas.UNPROCESSABLE, "style: send a style's name or a painting, one of the two")
+            raise limits.RequestError(schemas.UNPROCESSABLE, "style: send a style's name or a painting, not both")
         if style and style not in stylebook.load_all():
-            raise limits.RequestError(404, f"there is no style {style!r}: use one of {', '.join(stylebook.load_all())}")
-        for file in filter(None, (photo, own)) if photo else (photo,):
-            await concurrency.run_in_threadpool(uploads.read, file, service.limits, 16)
-        wishes = {"strength": strength, "size": size}
-        picture = await concurrency.run_in_threadpool(service.jobs.add, photo, own or style, wishes)
-        return schemas.JobResponse(**picture.described())
+            names = ", ".join(stylebook.load_all())
+            raise limits.RequestError(404, f"there is no style {style!r}: use one of {names}")
+        job = await concurrency.run_in_threadpool(
+            service.jobs.add, photo, own or style, {"strength": strength, "size": size}
+        )
+        return schemas.JobResponse(**job.described())
 
-    @routes.post("/{name}/stop", summary="Stop it")
+    @routes.post("/{name}/stop", summary="Stop a job")
     def stop(name: str) -> schemas.JobResponse:
-        """Stops a picture after the present step; it can be gone on with."""
+        """Stops a job after its current step; it can continue later."""
         return schemas.JobResponse(**service.jobs.stop(name).described())
 
-    @routes.post("/{name}/continue", summary="Go on with it")
+    @routes.post("/{name}/continue", summary="Continue a job")
     def resume(name: str) -> schemas.JobResponse:
-        """Goes on with a stopped picture."""
+        """Continues a stopped job."""
         return schemas.JobResponse(**service.jobs.resume(name).described())
 
 
 def _add_views(routes: fastapi.APIRouter, service: core.Service) -> None:
-    @routes.get("/{name}", summary="How far it is")
-    async def described(name: str) -> schemas.JobResponse:
-        """How far a picture is."""
+    @routes.get("/{name}", summary="Get a job's progress")
+    async def progress(name: str) -> schemas.JobResponse:
+        """Returns a job's status and progress."""
         return schemas.JobResponse(**service.jobs.get(name).described())
 
-    @routes.get("/{name}/events", summary="Follow it", response_class=responses.StreamingResponse)
+    @routes.get("/{name}/events", summary="Follow a job", response_class=responses.StreamingResponse)
     async def events(name: str) -> responses.StreamingResponse:
-        """Server-sent events, at most four a second; when nobody listens any more, the picture is stopped."""
+        """Streams server-sent events, at most four per second. When the last listener leaves, the job stops."""
         stream = _events(service, service.jobs.get(name))
-        return responses.StreamingResponse(stream, media_type="text/event-stream", headers=_NOT_KEPT)
+        return responses.StreamingResponse(stream, media_type="text/event-stream", headers=_NO_STORE)
 
-    @routes.get("/{name}/picture", summary="The picture itself", response_class=responses.Response)
+    @routes.get("/{name}/picture", summary="Get a job's picture", response_class=responses.Response)
     async def picture(name: str) -> fastapi.Response:
-        """The picture so far (JPEG), or the finished one (PNG)."""
-        found = service.jobs.get(name)
-        if found.status == "done":
-            return responses.FileResponse(found.result, media_type="image/png", filename=f"{found.name}.png")
-        if not found.preview:
-            raise limits.RequestError(404, "nothing is painted yet: wait for the first step")
-        return fastapi.Response(found.preview, media_type="image/jpeg", headers=_NOT_KEPT)
+        """Returns the finished picture (PNG), or the current one (JPEG)."""
+        job = service.jobs.get(name)
+        if job.status == optimize_job.Status.DONE:
+            return responses.FileResponse(job.result, media_type="image/png", filename=f"{job.name}.png")
+        if not job.preview:
+            raise limits.RequestError(404, "there is no picture yet: wait for the first step")
+        return fastapi.Response(job.preview, media_type="image/jpeg", headers=_NO_STORE)
 
 
-async def _events(service: core.Service, picture: optimize_job.Job) -> AsyncIterator[str]:
-    async with contextlib.aclosing(service.jobs.changes(picture)) as changes:
+async def _events(service: core.Service, job: optimize_job.Job) -> AsyncIterator[str]:
+    async with contextlib.aclosing(service.jobs.changes(job)) as changes:
         async for status in changes:
-            yield f"event: {status}\ndata: {json.dumps(picture.described())}\n\n" if status else ":\n\n"
+            yield f"event: {status}\ndata: {json.dumps(job.described())}\n\n" if status else ":\n\n"

@@ -1,4 +1,4 @@
-"""What a service takes on, and how it says no."""
+"""The service's limits, and the error for requests that exceed them."""
 
 import dataclasses
 import os
@@ -10,35 +10,47 @@ __all__ = ["Limits", "RequestError"]
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one service does for everybody together.
+    """What one service accepts from all its clients together.
 
     Attributes:
-        upload: bytes of a request.
-        pixels: of a picture; more is refused before it is decoded.
-        queue: photos that wait to be painted.
-        slow: pictures that are painted slowly at the same time.
-        slow_queue: that wait for it.
-        slow_side: long side of a picture that is painted slowly, pixels.
-        kept: slow pictures that are kept when they are finished.
-        grace: seconds that a slow picture goes on when nobody looks any more.
+        upload: largest request body, bytes.
+        pixels: largest photo, pixels; checked before decoding.
+        side: longest side of a photo, pixels.
+        aspect: largest ratio of a photo's sides: networks pad every side, so thin photos cost more than their pixels.
+        queue: photos that may wait to be stylized.
+        job_workers: pictures optimized at the same time.
+        job_queue: jobs that may wait.
+        job_side: longest side of an optimized picture, pixels.
+        kept_jobs: finished jobs whose pictures are kept.
+        grace: seconds a watched job continues after its last watcher has left.
+        connections: open connections; more are closed at once.
+        header_seconds: time to send a request's headers, from the connection's or the previous response's end.
+        body_seconds: time to send a request's body.
+        response_seconds: time to read one chunk of a response.
     """
 
     upload: int = 20 * 2**20
     pixels: int = 40_000_000
+    side: int = 30_000
+    aspect: float = 100.0
     queue: int = 16
-    slow: int = os.cpu_count() or 1
-    slow_queue: int = 8
-    slow_side: int = 1024
-    kept: int = 50
+    job_workers: int = os.cpu_count() or 1
+    job_queue: int = 8
+    job_side: int = 1024
+    kept_jobs: int = 50
     grace: float = 10.0
+    connections: int = 256
+    header_seconds: float = 10.0
+    body_seconds: float = 60.0
+    response_seconds: float = 60.0
 
 
 class RequestError(errors.InputError):
-    """A request that is not fulfilled.
+    """A request that the service refuses.
 
     Attributes:
-        status: of HTTP.
-        retry_after: seconds after which another try may have more luck; None if none will.
+        status: HTTP status code.
+        retry_after: seconds after which the client may try again; None if trying again is no use.
     """
 
     def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:

@@ -1,24 +1,27 @@
-"""A picture that is painted pixel by pixel, with its files: it outlives the process."""
+"""One optimization job and its files, which outlive the process."""
 
+import contextlib
 import enum
 import json
 import math
 import pathlib
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from tfstyle import checkpoints, config, files, images
+from tfstyle import checkpoints, config, errors, files, images
 
 __all__ = ["ENDED", "Job", "Status"]
 
 _SECONDS_BETWEEN_CHECKPOINTS = 20.0
 _SECONDS_BETWEEN_PREVIEWS = 1.0
+_DEFAULT_SIZE = 512
 _NUMBERS = ("step", "steps", "loss", "seconds", "remaining")
 
 
 class Status(enum.StrEnum):
-    """What becomes of a picture."""
+    """The state of a job."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -28,35 +31,44 @@ class Status(enum.StrEnum):
 
 
 ENDED = frozenset({Status.DONE, Status.FAILED, Status.STOPPED})
-"""Nothing happens to these of itself."""
+"""States that last until somebody acts."""
 
 
 class Job:
-    """One picture with its files: upload, painting, checkpoint, result.
-
-    Attributes:
-        name: of the picture, which nobody can guess.
-        status: what becomes of it.
-        progress: step, steps, loss, seconds, remaining; what else there is to say under ``error``.
-        preview: the picture so far, a JPEG file; empty at first.
-        version: rises with every change.
-        attempts: how often it was begun since it last came to a checkpoint.
+    """A job with its files: request, photo, painting, checkpoint, preview, result.
 
     Args:
-        folder: with ``request.json`` and what that needs.
+        folder: contains ``request.json`` and the files it needs.
+
+    Attributes:
+        name: random, so that only its owner knows it.
+        status: see `Status`.
+        progress: step, steps, loss, seconds, remaining; after a failure, ``error``.
+        preview: the current picture as a JPEG file; empty at first.
+        version: increases with every change.
+        attempts: starts since the last checkpoint.
+        size: long side of the picture in pixels.
 
     Raises:
-        KeyError: that file is another program's.
-        ValueError: it is damaged.
+        InputError: ``request.json`` is damaged.
+        OSError: it cannot be read.
     """
 
     def __init__(self, folder: pathlib.Path) -> None:
-        kept = json.loads((folder / "request.json").read_text())
-        self.folder, self.name, self.status = folder, folder.name, Status(kept["status"])
-        self.progress: dict[str, Any] = dict.fromkeys(_NUMBERS) | kept.get("progress", {})
-        self.preview = self._shown.read_bytes() if self._shown.exists() else b""
-        self.version, self.attempts = 0, kept.get("attempts", 0)
-        self.watchers, self.deserted_at = 0, math.inf
+        self.folder, self.name = folder, folder.name
+        try:
+            self._request: dict[str, Any] = json.loads((folder / "request.json").read_text())
+            self._style = self._request["style"] or str(folder / "painting")
+            self.status = Status(self._request["status"])
+            self.size = int(self._request["settings"].get("size") or _DEFAULT_SIZE)
+            self.progress: dict[str, Any] = dict.fromkeys(_NUMBERS) | self._request.get("progress", {})
+            self.attempts = int(self._request.get("attempts", 0))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise errors.InputError(f"{folder}: request.json is damaged: delete the folder") from error
+        self.preview = self._preview_file.read_bytes() if self._preview_file.exists() else b""
+        self.version = 0
+        self._watchers, self._abandoned_at = 0, math.inf
+        self._shown_at = -math.inf
         self._stop = threading.Event()
 
     @property
@@ -65,72 +77,89 @@ class Job:
         return self.folder / "result.png"
 
     @property
-    def _shown(self) -> pathlib.Path:
-        """The preview's file, for restarts."""
+    def is_stopping(self) -> bool:
+        """Whether the job has been asked to stop, or its last watcher has left for good."""
+        return self._stop.is_set() or (not self._watchers and time.monotonic() > self._abandoned_at)
+
+    @property
+    def _preview_file(self) -> pathlib.Path:
         return self.folder / "preview.jpg"
 
     def described(self) -> dict[str, Any]:
-        """What there is to know, as JSON."""
+        """Returns name, status and progress as JSON."""
         return {"id": self.name, "status": self.status, **self.progress}
 
     def stop(self) -> None:
-        """Asks it to stop after the present step."""
+        """Asks the job to stop after its current step."""
         self._stop.set()
 
+    def watch(self) -> None:
+        """Adds a watcher."""
+        self._watchers += 1
+
+    def unwatch(self, grace: float) -> None:
+        """Removes a watcher; after the last one, the job continues for so many seconds."""
+        self._watchers -= 1
+        if not self._watchers:
+            self._abandoned_at = time.monotonic() + grace
+
     def change(self, status: Status, **progress: Any) -> None:
-        """Notes a new status, for restarts, too."""
+        """Sets the status and stores it for a restart."""
         self.progress |= progress
         self.version += 1
         self.status = status
-        request = json.loads((self.folder / "request.json").read_text())
-        request |= {"status": status, "progress": self.progress, "attempts": self.attempts}
-        files.atomic_write(self.folder / "request.json", json.dumps(request).encode())
+        self._request |= {"status": status, "progress": self.progress, "attempts": self.attempts}
+        files.atomic_write(self.folder / "request.json", json.dumps(self._request).encode())
 
     def wait(self) -> None:
-        """Waits for its turn, whatever was asked before."""
+        """Returns the job to the queue and forgets earlier requests to stop."""
         self._stop.clear()
-        self.deserted_at = math.inf
+        self._abandoned_at = math.inf
         self.change(Status.WAITING)
 
     def paint(self) -> None:
-        """Paints from the start or the last checkpoint, to the end or until it is stopped."""
+        """Optimizes from the start or the last checkpoint until the picture is done or the job is stopped."""
         from tfstyle.optimization import recipes  # noqa: PLC0415 - loads TensorFlow
 
         self.attempts += 1
         self.change(Status.RUNNING)
-        request = json.loads((self.folder / "request.json").read_text())
-        chosen = config.Settings.from_stored(request["settings"])
-        style = request["style"] or str(self.folder / "painting")
-        job = recipes.prepare(str(self.folder / "photo"), [style], chosen)
-        photo = job.photo()
-        run = job.start(photo)
-        kept = checkpoints.load(self.result)
-        if kept and kept[0] == job.recipe:  # Not another version's, or network's.
-            run.restore(kept[1])
-        saved_at = time.monotonic()
-        for iterate in run:
-            self._show(iterate)
-            stopping = self._stop.is_set() and iterate.step < iterate.steps
-            if stopping or time.monotonic() - saved_at > _SECONDS_BETWEEN_CHECKPOINTS:
-                checkpoints.save(self.result, job.recipe, run.state())
-                saved_at, self.attempts = time.monotonic(), 0
-                files.atomic_write(self._shown, self.preview)
-                self.change(Status.STOPPED if stopping else Status.RUNNING)
-            if stopping:
-                return
-        images.save_image(self.result, iterate.image, alpha=photo.alpha, recipe=recipes.without_folders(job.recipe))
+        settings = config.Settings.from_stored(self._request["settings"])
+        task = recipes.prepare(str(self.folder / "photo"), [self._style], settings)
+        photo = task.photo()
+        run = task.start(photo)
+        found = checkpoints.load(self.result)
+        if found and found[0] == task.recipe:  # Not from another version or network.
+            run.restore(found[1])
+
+        def save() -> None:
+            checkpoints.save(self.result, task.recipe, run.state())
+            self.attempts = 0
+            files.atomic_write(self._preview_file, self.preview)
+            self.change(Status.RUNNING)
+
+        steps = checkpoints.checkpointed(run, save, seconds=_SECONDS_BETWEEN_CHECKPOINTS)
+        with contextlib.closing(steps):  # type: ignore[type-var]
+            for iterate in steps:
+                self._show(iterate)
+                if self.is_stopping and iterate.step < iterate.steps:
+                    break
+        if iterate.step < iterate.steps:
+            self.change(Status.STOPPED)
+        else:
+            self._finish(iterate, photo, recipes.without_folders(task.recipe))
+
+    def _finish(self, iterate: Any, photo: images.Photo, recipe: Mapping[str, Any]) -> None:
+        images.save_image(self.result, iterate.image, alpha=photo.alpha, recipe=recipe)
         checkpoints.remove(self.result)
         self.preview = images.encode(iterate.image, ".jpg")
-        files.atomic_write(self._shown, self.preview)
+        files.atomic_write(self._preview_file, self.preview)
         self.change(Status.DONE, remaining=0.0)
 
     def _show(self, iterate: Any) -> None:
         numbers = {name: getattr(iterate, name) for name in _NUMBERS}
         # JSON has no NaN.
         self.progress |= {name: None if number != number else number for name, number in numbers.items()}  # noqa: PLR0124
-        if time.monotonic() - getattr(self, "_shown_at", -math.inf) > _SECONDS_BETWEEN_PREVIEWS:
+        if time.monotonic() - self._shown_at > _SECONDS_BETWEEN_PREVIEWS:
             self.preview = images.encode(iterate.image, ".jpg", quality=85)
             self._shown_at = time.monotonic()
         self.version += 1
-        if time.monotonic() > self.deserted_at and not self.watchers:
-            self.stop()

@@ -1,4 +1,4 @@
-"""The routes of photos that are painted in a moment."""
+"""Routes that stylize photos at once."""
 
 import base64
 import time
@@ -11,23 +11,20 @@ from tfstyle.service import core, schemas
 
 __all__ = ["router"]
 
-_PICTURES: dict[str, dict] = {"image/jpeg": {}, "image/png": {}, "image/webp": {}}
+_RESULT_TYPES: dict[str, dict] = {"image/jpeg": {}, "image/png": {}, "image/webp": {}}
 
 
 def router(service: core.Service) -> fastapi.APIRouter:
-    """The routes ``/v1/styles`` and ``/v1/stylize``.
+    """Returns the routes ``/v1/styles`` and ``/v1/stylize``.
 
     Args:
-        service: which paints.
-
-    Returns:
-        The routes.
+        service: does the work.
     """
     routes = fastapi.APIRouter(prefix="/v1", tags=["photos"])
 
-    @routes.get("/styles", summary="The styles")
+    @routes.get("/styles", summary="List the styles")
     async def styles() -> list[dict[str, str]]:
-        """Paintings with a trained network."""
+        """Lists the paintings that have a trained network."""
         stored = stylebook.load_all()
         return [
             {name: getattr(stored[style], name) for name in ("name", "title", "artist", "year")}
@@ -36,19 +33,19 @@ def router(service: core.Service) -> fastapi.APIRouter:
 
     @routes.post(
         "/stylize",
-        summary="Paint a photo",
-        responses={200: {"model": schemas.StylizeResponse, "content": _PICTURES}, **schemas.ERROR_RESPONSES},
+        summary="Stylize a photo",
+        responses={200: {"model": schemas.StylizeResponse, "content": _RESULT_TYPES}, **schemas.ERROR_RESPONSES},
         openapi_extra={"requestBody": {"required": True, "content": schemas.REQUEST_BODY}},
     )
     async def stylize(request: fastapi.Request) -> fastapi.Response:
-        """Paints one photo: a form gets a picture's file back, JSON gets JSON."""
-        begun = time.monotonic()
-        data, wishes, as_json = await schemas.read_request(request)
-        file, width, height = await service.stylized(data, wishes, request)
-        if not as_json:
-            return fastapi.Response(file, media_type=f"image/{wishes.format}")
+        """Stylizes one photo. A form returns the picture's file, JSON returns JSON."""
+        started = time.monotonic()
+        data, options, is_json = await schemas.read_request(request)
+        file, width, height = await service.stylize(data, options, request)
+        if not is_json:
+            return fastapi.Response(file, media_type=f"image/{options.format}")
         text = base64.b64encode(file).decode()
-        painted = schemas.StylizeResponse(image=text, width=width, height=height, seconds=time.monotonic() - begun)
-        return responses.JSONResponse(painted.model_dump())
+        answer = schemas.StylizeResponse(image=text, width=width, height=height, seconds=time.monotonic() - started)
+        return responses.JSONResponse(answer.model_dump())
 
     return routes

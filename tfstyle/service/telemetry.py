@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: requests and their time, by route; what waits."""
+"""Prometheus metrics and the health check."""
 
 import functools
 import time
@@ -13,13 +13,17 @@ from tfstyle.service import core, optimize_job
 
 __all__ = ["Telemetry", "router"]
 
+_DISCONNECTED = 499  # nginx' status for clients that close the connection.
+
 
 class Telemetry:
-    """Counts requests and their time, by route: paths themselves anybody can make up.
+    """ASGI middleware that counts requests and their time by route, never by path: clients can invent paths.
+
+    A client that disconnects while it sends counts as 499, and whatever error that causes goes no further.
 
     Args:
-        app: whose requests are counted.
-        registry: where their numbers are kept.
+        app: the application.
+        registry: holds the metrics.
     """
 
     def __init__(self, app: Any, registry: prometheus_client.CollectorRegistry) -> None:
@@ -28,53 +32,64 @@ class Telemetry:
             "tfstyle_requests", "Requests", ("route", "method", "status"), registry=registry
         )
         self._seconds = prometheus_client.Histogram(
-            "tfstyle_request_seconds", "Time to the answer", ("route",), registry=registry
+            "tfstyle_request_seconds", "Time to the response", ("route",), registry=registry
         )
 
     async def __call__(self, scope: dict, receive: Any, send: Any) -> None:
-        """Passes a request on, and counts it."""
-        begun, status = time.monotonic(), 500
+        """Handles one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started, status, is_sending = time.monotonic(), 0, True
 
-        async def noted(message: dict) -> None:
+        async def observed_receive() -> dict:
+            nonlocal is_sending, status
+            message = await receive()
+            if message["type"] == "http.disconnect" and is_sending and not status:
+                status = _DISCONNECTED
+            is_sending = message.get("more_body", False)
+            return message
+
+        async def observed_send(message: dict) -> None:
             nonlocal status
-            status = message.get("status", status)
+            status = status or message.get("status", 0)
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, observed_receive, observed_send)
+        except Exception:
+            if status != _DISCONNECTED:
+                status = 500
+                raise
         finally:
-            if scope["type"] == "http":
-                route = getattr(scope.get("route"), "path", "other")
-                self._requests.labels(route, scope["method"], status).inc()
-                self._seconds.labels(route).observe(time.monotonic() - begun)
+            route = getattr(scope.get("route"), "path", "other")
+            self._requests.labels(route, scope["method"], status or 500).inc()
+            self._seconds.labels(route).observe(time.monotonic() - started)
 
 
 def router(service: core.Service, registry: prometheus_client.CollectorRegistry) -> fastapi.APIRouter:
-    """The routes ``/metrics`` and ``/healthz``.
+    """Returns the routes ``/metrics`` and ``/healthz``.
 
     Args:
-        service: whose photos and pictures are counted.
-        registry: where the numbers are kept.
-
-    Returns:
-        The routes.
+        service: whose queues are measured.
+        registry: holds the metrics.
     """
-    waiting = prometheus_client.Gauge("tfstyle_photos_waiting", "Photos to be painted", registry=registry)
+    waiting = prometheus_client.Gauge("tfstyle_photos_waiting", "Photos in the queue", registry=registry)
     waiting.set_function(lambda: service.paintings.waiting)
-    jobs = prometheus_client.Gauge("tfstyle_jobs", "Slow pictures", ("status",), registry=registry)
+    jobs = prometheus_client.Gauge("tfstyle_jobs", "Optimization jobs", ("status",), registry=registry)
     for status in optimize_job.Status:
         jobs.labels(status).set_function(functools.partial(service.jobs.count, status))
     routes = fastapi.APIRouter(tags=["operation"])
 
-    @routes.get("/metrics", summary="Numbers for Prometheus", response_class=responses.PlainTextResponse)
+    @routes.get("/metrics", summary="Prometheus metrics", response_class=responses.PlainTextResponse)
     async def metrics() -> fastapi.Response:
-        """Numbers for Prometheus."""
+        """Returns metrics in Prometheus' text format."""
         text = prometheus_client.generate_latest(registry)
         return fastapi.Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
-    @routes.get("/healthz", summary="Whether it is alive")
+    @routes.get("/healthz", summary="Health check")
     async def healthz() -> dict[str, str]:
-        """Whether the service is alive."""
+        """Answers as long as the service runs."""
         return {"status": "ok", "version": _version.__version__}
 
     return routes

@@ -79,6 +79,11 @@ class StyleFolder(os.PathLike[str]):
         return self.path / "preview.jpg"
 
     @property
+    def swatch(self) -> pathlib.Path:
+        """A texture with the painting's colors and brushwork."""
+        return self.path / "swatch.jpg"
+
+    @property
     def training(self) -> pathlib.Path:
         """Losses, samples and checkpoint of the training."""
         return self.path / "training"

@@ -1,4 +1,4 @@
-"""The page's third tab: what a camera sees, painted as it comes."""
+"""The third tab: the camera's frames, stylized as they arrive."""
 
 import time
 from typing import Any
@@ -11,49 +11,55 @@ from tfstyle.images import color
 from tfstyle.service import core
 from tfstyle.service.page import widgets
 
-__all__ = ["fill"]
+__all__ = ["build"]
 
-# Long side of what is sent, pixels; seconds between two pictures.
-_SIZE, _EVERY = 512, 0.05
+# Long side of a frame in pixels.
+_FRAME_SIDE = 512
+# Between two frames.
+_SECONDS = 0.05
+# A visitor starts the camera again after this; Gradio ends the stream when the tab is closed.
+_MAX_SECONDS = 600
 
 
-def fill(service: core.Service) -> None:
-    """Puts it into the tab that is open.
+def build(service: core.Service) -> None:
+    """Builds the tab in the current Gradio context.
 
     Args:
-        service: which paints.
+        service: does the work.
 
     Raises:
-        Error: Gradio's, in its handlers alone: what a visitor is told.
+        Error: Gradio's, in the handlers, to show to the visitor.
     """
-    last = gr.State(0.0)
+    previous = gr.State(0.0)
     with gr.Row():
         camera = gr.Image(label="Camera", sources=["webcam"], streaming=True, type="numpy")
         with gr.Column():
             result = gr.Image(label="Painted", interactive=False, streaming=True, buttons=["fullscreen"], format="jpeg")
-            said = gr.Markdown("Start the camera: its pictures go nowhere else.")
-    names, strip = widgets.style_gallery("wide")
-    chosen = gr.State(names[0])
+            status = gr.Markdown("Start the camera. Its pictures stay on the machine that runs tfstyle.")
+    names, gallery = widgets.style_gallery("wide")
+    style = gr.State(names[0])
     strength = gr.Slider(0, 1, 1, step=0.01, label="Strength")
 
-    async def painted(frame: np.ndarray, style: str, share: float, before: float) -> tuple[Any, str, float]:
+    async def stylize(frame: np.ndarray, style: str, strength: float, before: float) -> tuple[Any, str, float]:
         if frame is None:
             return None, "", before
-        begun = time.monotonic()
-        pixels = await concurrency.run_in_threadpool(widgets.shrink, frame, _SIZE)
-        with widgets.user_errors(), service.paintings.reserve():
-            picture = color.mix(await service.paintings.paint(style, pixels), pixels, share)
+        started = time.monotonic()
+        pixels = await concurrency.run_in_threadpool(widgets.shrink, frame, _FRAME_SIDE)
+        height, width, _ = pixels.shape
+        with widgets.user_errors(), service.paintings.reserve(style, height, width):
+            picture = color.mix(await service.paintings.paint(style, pixels), pixels, strength)
         now = time.monotonic()
-        pace = 1 / max(now - before, 1e-3)
-        return np.rint(picture).astype(np.uint8), f"{1000 * (now - begun):.0f} ms, {pace:.0f} frames a second", now
+        rate = 1 / max(now - before, 1e-3)
+        line = f"{1000 * (now - started):.0f} ms per frame, {rate:.0f} frames per second"
+        return np.rint(picture).astype(np.uint8), line, now
 
-    strip.select(widgets.style_picker(names), None, chosen, show_progress="hidden")
+    gallery.select(widgets.style_picker(names), None, style, show_progress="hidden")
     camera.stream(
-        painted,
-        [camera, chosen, strength, last],
-        [result, said, last],
-        stream_every=_EVERY,
+        stylize,
+        [camera, style, strength, previous],
+        [result, status, previous],
+        stream_every=_SECONDS,
         show_progress="hidden",
-        time_limit=600,
+        time_limit=_MAX_SECONDS,
         concurrency_limit=1,
     )

@@ -1,4 +1,4 @@
-"""What the page's tabs have in common: styles to choose from, refusals for visitors, pictures small enough."""
+"""What the tabs share: the gallery of styles, error messages for visitors, photos of limited size."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -10,26 +10,34 @@ from PIL import Image
 
 from tfstyle import errors, images, stylebook
 
-__all__ = ["shrink", "style_gallery", "style_picker", "user_errors"]
+__all__ = ["FIRST_STYLE", "shrink", "style_gallery", "style_names", "style_picker", "user_errors"]
+
+FIRST_STYLE = "starry_night"
+"""The style that the page opens with."""
 
 
-def style_gallery(more: str = "") -> tuple[list[str], Any]:
-    """Styles to choose from.
+def style_names() -> list[str]:
+    """Returns the names of the trained styles, the one that the page opens with first."""
+    return sorted(stylebook.trained(), key=lambda name: (name != FIRST_STYLE, name))
+
+
+def style_gallery(css_class: str = "") -> tuple[list[str], Any]:
+    """Creates a gallery to choose a style from. A tile shows the painting's colors and brushwork (``train.swatches``).
 
     Args:
-        more: CSS classes.
+        css_class: CSS classes to add.
 
     Returns:
-        Names of the trained styles, and the gallery of their pictures, in the same order.
+        The names of the styles, and the gallery of their tiles in the same order.
     """
-    trained, stored = stylebook.trained(), stylebook.load_all()
+    names, folders, stored = style_names(), stylebook.trained(), stylebook.load_all()
     labels: list[str] = []
-    for name in trained:  # A painting's second network is the large one.
+    for name in names:  # A painting's second network is the larger one.
         title = stored[name].title
-        labels.append(f"large: {title}" if title in labels else title)
-    entries = [(str(folder.preview), label) for folder, label in zip(trained.values(), labels, strict=True)]
+        labels.append(f"{title}, large network" if title in labels else title)
+    tiles = [_tile(folders[name]) for name in names]
     gallery = gr.Gallery(
-        entries,
+        list(zip(tiles, labels, strict=True)),
         label="Style",
         columns=5,
         height="auto",
@@ -37,31 +45,32 @@ def style_gallery(more: str = "") -> tuple[list[str], Any]:
         selected_index=0,
         object_fit="cover",
         buttons=[],
-        elem_classes=f"strip {more}",
+        elem_classes=f"styles {css_class}",
         interactive=False,
     )
-    return list(trained), gallery
+    return names, gallery
+
+
+def _tile(folder: stylebook.StyleFolder) -> str:
+    return str(folder.swatch if folder.swatch.exists() else folder.preview)
 
 
 def style_picker(names: list[str]) -> Callable[[gr.SelectData], str]:
-    """What makes a style's name of a click on its picture.
+    """Returns a handler that turns a click on a tile into the style's name.
 
     Args:
         names: from `style_gallery`.
-
-    Returns:
-        A handler of the gallery's selection.
     """
 
-    def choose(event: gr.SelectData) -> str:
+    def pick(event: gr.SelectData) -> str:
         return names[event.index]
 
-    return choose
+    return pick
 
 
 @contextlib.contextmanager
 def user_errors() -> Iterator[None]:
-    """Refusals inside become what Gradio shows to its visitor.
+    """Shows refusals to the visitor.
 
     Raises:
         Error: Gradio's, in place of `errors.InputError`.
@@ -72,16 +81,16 @@ def user_errors() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def shrink(picture: np.ndarray, longest: int) -> np.ndarray:
-    """Makes a picture smaller, if need be.
+def shrink(picture: np.ndarray, long_side: int) -> np.ndarray:
+    """Shrinks a picture whose long side is longer; never enlarges.
 
     Args:
         picture: ``[H, W, 3]``, uint8.
-        longest: its side at most, pixels.
+        long_side: in pixels.
 
     Returns:
-        Likewise.
+        ``[h, w, 3]``, uint8.
     """
     height, width, _ = picture.shape
-    fitting = images.fit_size(height, width, min(longest, max(height, width)))
-    return np.asarray(Image.fromarray(picture).resize(fitting[::-1], Image.Resampling.BICUBIC))
+    height, width = images.fit_size(height, width, min(long_side, max(height, width)))
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
