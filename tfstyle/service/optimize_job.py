@@ -138,7 +138,7 @@ class Job:
             self.change(Status.RUNNING)
 
         steps = checkpoints.checkpointed(run, save, seconds=_SECONDS_BETWEEN_CHECKPOINTS)
-        with contextlib.closing(steps):  # type: ignore[type-var]
+        with contextlib.closing(steps):
             for iterate in steps:
                 self._show(iterate)
                 if self.is_stopping and iterate.step < iterate.steps:
