@@ -1,4 +1,4 @@
-"""Sound for a film: as it is if it is AAC, as AAC otherwise, as long as asked, in time."""
+"""A film's sound: AAC is copied, anything else becomes AAC, in time and up to an end."""
 
 import fractions
 
@@ -17,7 +17,7 @@ def source(request, tmp_path):
 
 
 def written(source, path, end, origin=0):
-    """The times of the packets that are written up to an end, in order."""
+    """Writes the packets up to an end; returns their times."""
     with av.open(str(source)) as original, av.open(str(path), "w") as result:
         timed = list(
             audio.packets(original.streams.audio[0], fractions.Fraction(origin), result, fractions.Fraction(end))
@@ -57,7 +57,7 @@ def test_times_count_from_the_origin(source, tmp_path):
     ("sampling", "layout", "expected"),
     [(8000, "mono", (8000, "mono")), (37800, "mono", (48000, "mono")), (192000, "5.1", (48000, "stereo"))],
 )
-def test_rates_and_channels_that_aac_or_players_do_not_know(tmp_path, sampling, layout, expected):
+def test_rates_and_channels_that_aac_or_players_do_not_support(tmp_path, sampling, layout, expected):
     sounding = {"sound": "pcm_s16le", "sampling": sampling, "layout": layout}
     source = filmed.write(tmp_path / "in.mkv", filmed.pan(30), **sounding)
     written(source, tmp_path / "out.mp4", 99)
@@ -78,7 +78,7 @@ def test_damaged_packets_are_left_out(tmp_path):
 
 
 def first(source):
-    """When the file's sound begins, seconds."""
+    """When a file's sound begins, seconds."""
     with av.open(str(source)) as container:
         packet = next(container.demux(container.streams.audio[0]))
         return packet.pts * packet.time_base

@@ -12,7 +12,7 @@ from PIL import Image
 from tfstyle import errors
 from tfstyle.video import reader
 
-# Grey levels, mean: H.264 has half as much colour as brightness. Another frame, or another turn, is 40 off and more.
+# Mean gray levels lost by H.264 with subsampled chroma. A wrong frame or rotation is off by 40 and more.
 LOSS = 9
 
 
@@ -25,7 +25,7 @@ def film(tmp_path):
     return filmed.write(tmp_path / "film.mp4", filmed.pan(10), sound="aac")
 
 
-def test_what_is_known_beforehand(film):
+def test_properties(film):
     clip = reader.open_film(film)
     assert (clip.height, clip.width, clip.rate, clip.count, clip.has_audio) == (64, 96, 25, 10, True)
     assert clip.pixel_aspect == 1
@@ -48,7 +48,7 @@ def test_variable_frame_rate(tmp_path):
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_stands_upright(tmp_path, degrees):
-    """What a player is told to turn is turned, as seen by FFmpeg itself: the size, too."""
+    """Films that a player has to turn are turned, their size as well."""
     frames = filmed.pan(3)
     clip = reader.open_film(filmed.write(tmp_path / "film.mp4", frames, rotation=degrees))
     expected = np.rot90(frames[0], degrees // 90)
@@ -61,8 +61,8 @@ def test_at_another_size(film):
     assert {frame.pixels.shape for frame in read(reader.open_film(film), (32, 48))} == {(32, 48, 3)}
 
 
-def test_times_begin_at_nought(tmp_path):
-    """Transport streams begin somewhere."""
+def test_times_begin_at_zero(tmp_path):
+    """The times of transport streams begin anywhere."""
     path = tmp_path / "film.ts"
     clip = reader.open_film(filmed.write(path, filmed.pan(5), sound="aac"))
     assert clip.origin > 0
@@ -100,7 +100,7 @@ class TestRefuses:
             reader.open_film(tmp_path)
 
     @pytest.mark.parametrize("content", [None, b"", b"this is no film" * 100])
-    def test_what_is_no_film(self, tmp_path, content):
+    def test_a_file_that_is_not_a_film(self, tmp_path, content):
         path = tmp_path / "film.mp4"
         if content is not None:
             path.write_bytes(content)
@@ -122,7 +122,7 @@ class TestRefuses:
 
 
 def test_a_film_cut_short_gives_what_is_there(tmp_path):
-    """A recording that broke off: the frames before are good."""
+    """The frames before the cut are intact."""
     path = filmed.write(tmp_path / "film.mkv", filmed.pan(300, step=1))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     frames = read(reader.open_film(path))

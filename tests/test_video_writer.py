@@ -1,4 +1,4 @@
-"""Writing films: all frames, their times, size, colours and sound, however they were put together."""
+"""Writing films: frames, times, size, colors and sound, in one part or many."""
 
 import fractions
 
@@ -15,7 +15,7 @@ RED = np.full((16, 32, 3), (200, 30, 40), np.uint8)
 
 
 def copied(source, path, *, size=None, every=4, count=None):
-    """A film's frames written anew, in parts."""
+    """Writes a film's frames again, in parts."""
     clip = reader.open_film(source)
     size = size or (clip.height, clip.width)
     film = outputs.open_writer(path, clip, size)
@@ -33,7 +33,7 @@ def times(path):
 
 
 def lengths(path):
-    """Seconds of each stream, as the file says."""
+    """Seconds of each stream, from the file's header."""
     with av.open(str(path)) as container:
         return {stream.type: float(stream.duration * stream.time_base) for stream in container.streams}
 
@@ -69,7 +69,7 @@ class TestMp4:
         assert before.size > 0
 
     def test_sound_stays_with_the_picture(self, tmp_path):
-        """A transport stream's times begin somewhere, for both."""
+        """The times of a transport stream begin anywhere, for both."""
         source = filmed.write(tmp_path / "in.ts", filmed.pan(30), sound="aac")
         copied(source, tmp_path / "out.mp4")
 
@@ -109,7 +109,7 @@ class TestMp4:
         film.finish()
         assert reader.open_film(tmp_path / "out.mp4").pixel_aspect == fractions.Fraction(4, 3)
 
-    def test_colours(self, tmp_path):
+    def test_colors(self, tmp_path):
         clip = reader.open_film(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
         film = outputs.open_writer(tmp_path / "out.mp4", clip, (16, 32))
         film.add(decoding.Frame(RED, 0, 1))
@@ -120,7 +120,7 @@ class TestMp4:
         painted = next(iter(reader.open_film(tmp_path / "out.mp4").frames((16, 32)))).pixels
         assert np.abs(painted.astype(int) - RED).max() <= 3
 
-    def test_whatever_lay_there_stays_until_the_film_is_whole(self, tmp_path):
+    def test_an_existing_file_stays_until_the_film_is_complete(self, tmp_path):
         (tmp_path / "out.mp4").write_text("before")
         clip = reader.open_film(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
         film = outputs.open_writer(tmp_path / "out.mp4", clip, (16, 32))
@@ -133,7 +133,7 @@ class TestMp4:
 
 
 def test_parts_outlive_the_process(tmp_path):
-    """What was closed is found by another object, and what was not is written anew."""
+    """Another writer finds the closed parts, and overwrites the one that was open."""
     source = filmed.write(tmp_path / "in.mp4", filmed.pan(9), sound="aac")
     clip = reader.open_film(source)
     frames = list(clip.frames((64, 96)))
@@ -150,7 +150,7 @@ def test_parts_outlive_the_process(tmp_path):
 
 
 class TestGif:
-    def test_times_and_colours(self, tmp_path):
+    def test_times_and_colors(self, tmp_path):
         times_, tick = [0, 4, 8, 20, 24], fractions.Fraction(1, 100)
         source = filmed.write(tmp_path / "in.mp4", filmed.pan(5), times=times_, tick=tick)
         copied(source, tmp_path / "out.gif", every=2)
@@ -159,7 +159,7 @@ class TestGif:
             np.stack([frame.pixels for frame in reader.open_film(path).frames((64, 96))]).astype(int)
             for path in (tmp_path / "out.gif", source)
         )
-        assert np.abs(ours - original).mean() < 12  # 256 colours for each frame.
+        assert np.abs(ours - original).mean() < 12  # 256 colors per frame.
 
 
 class TestFolder:
@@ -171,7 +171,7 @@ class TestFolder:
         original = list(reader.open_film(source).frames((64, 96)))
         np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "frames" / "000003.png")), original[3].pixels)
 
-    def test_goes_on_after_what_is_there(self, tmp_path):
+    def test_continues_after_existing_frames(self, tmp_path):
         clip = reader.open_film(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
         film = outputs.open_writer(tmp_path / "frames", clip, (16, 32))
         film.parts = 7
@@ -189,6 +189,6 @@ class TestRefuses:
             outputs.open_writer(tmp_path / "out.avi", clip, (16, 32))
 
     @pytest.mark.parametrize("name", ["missing/out.mp4", "missing/out.gif", "missing/frames", "in.mp4/frames"])
-    def test_places_that_are_not_there(self, clip, tmp_path, name):
+    def test_missing_folders(self, clip, tmp_path, name):
         with pytest.raises(errors.InputError, match=name.partition("/")[0]):
             outputs.open_writer(tmp_path / name, clip, (16, 32))
