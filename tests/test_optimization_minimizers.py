@@ -389,7 +389,7 @@ def network() -> keras.Model:
     return features.build("compact", spec.content_layers + spec.style_layers, weights.load("compact"))
 
 
-def style_transfer(network: keras.Model, photo: np.ndarray, painting: np.ndarray) -> minimizers.Objective:
+def style_transfer(network: keras.Model, photo: np.ndarray, painting: np.ndarray) -> minimizers.LossFunction:
     """The slow path's default loss."""
     spec = weights.BACKBONES["compact"]
     objective = perceptual.Objective(
@@ -410,7 +410,7 @@ def style_transfer(network: keras.Model, photo: np.ndarray, painting: np.ndarray
     return evaluate
 
 
-def scipys_best(objective: minimizers.Objective, image: np.ndarray) -> float:
+def scipys_best(objective: minimizers.LossFunction, image: np.ndarray) -> float:
     losses = []
 
     def evaluate(flat: np.ndarray) -> tuple[float, np.ndarray]:
@@ -426,7 +426,7 @@ def scipys_best(objective: minimizers.Objective, image: np.ndarray) -> float:
     return min(losses[:EVALUATIONS])
 
 
-def our_last(objective: minimizers.Objective, image: np.ndarray) -> float:
+def our_last(objective: minimizers.LossFunction, image: np.ndarray) -> float:
     minimizer = minimizers.LBFGS(objective, image)
     loss = minimizer.loss
     while minimizer.evaluations < EVALUATIONS and not minimizer.converged:
