@@ -136,7 +136,7 @@ class TestRefusals:
         ("words", "message"),
         [
             (["nowhere.png", *WORDS[1:]], "nowhere.png"),
-            (["nosuch", *WORDS[1:]], "no painting 'nosuch'"),
+            (["nosuch", *WORDS[1:]], "no painting or style 'nosuch'"),
             ([*WORDS[:4], "nowhere"], "neither a folder nor a TensorFlow dataset"),
             ([*WORDS[:4], "empty"], "no photos there"),
             ([*WORDS, "-o", "painting.png"], "cannot be created"),
