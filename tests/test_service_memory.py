@@ -86,7 +86,7 @@ def test_memory_of_a_large_photo_returns_to_the_system():
         memory.keep_freeable()
         import numpy as np
         from tfstyle import stylizer
-        paint = stylizer.Stylizer(stylizer.find("starry_night"), engine="savedmodel")
+        paint = stylizer.Stylizer("starry_night", runtime="savedmodel")
         paint(np.zeros((64, 64, 3), np.uint8))
         memory.release()
         before = memory._process_size()
