@@ -104,12 +104,14 @@ class Job:
             self._abandoned_at = time.monotonic() + grace
 
     def change(self, status: Status, **progress: Any) -> None:
-        """Sets the status and stores it for a restart."""
+        """Stores a status for a restart, then shows it; a full disk does not keep it from being shown."""
         self.progress |= progress
-        self.version += 1
-        self.status = status
         self._request |= {"status": status, "progress": self.progress, "attempts": self.attempts}
-        files.atomic_write(self.folder / "request.json", json.dumps(self._request).encode())
+        try:
+            files.atomic_write(self.folder / "request.json", json.dumps(self._request).encode())
+        finally:
+            self.status = status
+            self.version += 1
 
     def wait(self) -> None:
         """Returns the job to the queue and forgets earlier requests to stop."""
