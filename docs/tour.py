@@ -1,4 +1,4 @@
-"""Everything once: a slow picture, a fast one, a training, a film and an evaluation. ``python tour.py PHOTOS FILM``."""
+"""A complete tour: optimize a picture, stylize one, train, paint a video, evaluate: ``python tour.py PHOTOS VIDEO``."""
 
 import pathlib
 import sys
@@ -17,14 +17,14 @@ tfstyle.save_image("slow.png", iterate.image)
 stylizer = tfstyle.Stylizer("starry_night")
 tfstyle.save_image("fast.png", stylizer(photo.rgb.astype("uint8")))
 
-# Train a network for a painting of your own; here, for the picture just made.
+# Train a network for your own painting; here, the picture from the first step.
 for progress in tfstyle.train("slow.png", "mine", photos, steps=50, crop=64, batch=2, begin_with="starry_night"):
     print(progress.step, progress.headline)
 
-# Paint a film without flicker.
+# Paint a video without flicker.
 for progress in tfstyle.paint_film(film, "film.mp4", "mine"):
     print(progress.step, progress.headline)
 
-# How good is the network? As good as this many iterations of the slow path.
+# How good is the network? One pass is worth this many iterations of the slow path.
 evaluation = tfstyle.evaluate("mine", photos, count=1, sizes=(128,))
 print(evaluation.sizes[128].median.iterations)

@@ -25,15 +25,15 @@ def test_training_quality_and_speed(folder):
     for part in (
         "3976 photos (`photos`), 4 per step in the last stage",
         "| starting point | a network trained on eight paintings jointly |",
-        "| stages | 400 steps of 256-pixel crops with vgg19 (6 minutes on two CPU cores) |",
+        "| training stages | 400 steps of 256-pixel crops with vgg19 (6 minutes on two CPU cores) |",
         "python -m train.styles scream",
-        "with vgg19 on 3 photos",
-        "| figure | 256 pixels | 512 pixels |\n| --- | --- | --- |",
+        "Medians over 3 photos that were not used in training, scored with vgg19.",
+        "| measure | 256 pixels | 512 pixels |\n| --- | --- | --- |",
         "| 15.3 (9.9 to 21.1) | 15.3 (8.0 to 12.0) |",
         "| 0.751, 0.063, 2.500 |",
         "| 2.0, 5.5 |",
-        "gray picture is 0.3 dB",
-        "| 1024x768 | 0.061 (95 %: 0.070) | 900 |",
+        "the checkerboard measures 0.3 dB",
+        "| 1024x768 | 0.061 (0.070) | 900 |",
     ):
         assert part in card
 
@@ -55,7 +55,7 @@ def test_accelerator_and_batch(folder):
         "accelerator": "NVIDIA H200",
         "seconds": 38.4,
     }
-    assert "| stages | 500 steps of 12 x 224-pixel crops with vgg19 (38 seconds on NVIDIA H200) |" in card_of(
+    assert "| training stages | 500 steps of 12 x 224-pixel crops with vgg19 (38 seconds on NVIDIA H200) |" in card_of(
         folder, quick
     )
 

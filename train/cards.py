@@ -15,9 +15,9 @@ _TEMPLATE = """# {title} ({artist}, {year})
 
 ![A photo of a cat in this style]({preview})
 
-A `{network}` network that paints any photo in the style of this painting. The painting is in the public domain. The
-network and the painting's statistics are licensed under Apache-2.0. The network was trained with VGG-19 by K. Simonyan
-and A. Zisserman (CC BY 4.0) as its loss network.
+A `{network}` network that paints any photo in the style of this painting, which is in the public domain. The network
+and the painting's statistics are licensed under Apache-2.0. The loss network for training was VGG-19 by K. Simonyan and
+A. Zisserman (CC BY 4.0).
 
 ## Training
 
@@ -25,23 +25,23 @@ and A. Zisserman (CC BY 4.0) as its loss network.
 | --- | --- |
 | data | {photos} photos (`{data}`), {batch} per step in the last stage |
 | starting point | {beginning} |
-| stages | {stages} |
+| training stages | {stages} |
 | loss | relative form, strength {strength}, painting at {style_size} pixels (last stage) |
 | command | `python -m train.styles {name} --data PHOTOS --photos OTHER_PHOTOS` |
 
 ## Quality
 
-Scored with {features} on {count} photos that were not used in training; medians.
+Medians over {count} photos that were not used in training, scored with {features}.
 
-| figure | {sizes} |
+| measure | {sizes} |
 | --- |{dashes}
 {quality}
 
-The checkerboard on a flat gray picture is {flat:.1f} dB.
+On a flat gray picture, the checkerboard measures {flat:.1f} dB.
 
 ## Speed
 
-| picture | seconds with the SavedModel | peak memory of the process, MB |
+| picture | seconds with the SavedModel, median (95th percentile) | peak memory of the process, MB |
 | --- | --- | --- |
 {speed}
 """
@@ -77,7 +77,7 @@ def _quality(scored: Figures) -> dict[str, Any]:
     sizes = scored["sizes"]
     rows = (f"| {title} | {' | '.join(map(show, sizes.values()))} |" for title, show in _FIGURES)
     speed = (
-        f"| {size} | {each['median']:.3f} (95 %: {each['p95']:.3f}) | {each['memory'] / 2**20:.0f} |"
+        f"| {size} | {each['median']:.3f} ({each['p95']:.3f}) | {each['memory'] / 2**20:.0f} |"
         for size, each in scored["speed"].items()
     )
     return {
@@ -132,6 +132,6 @@ _FIGURES: tuple[tuple[str, Callable[[Figures], str]], ...] = (
     ),
     ("structural similarity to the photo (SSIM)", _medians("structural_similarity", digits=2)),
     ("checkerboard, border artifact (dB)", _medians("checkerboard", "border_artifact", digits=1)),
-    ("clipped values (share beyond the photo's)", _medians("clipping", digits=3)),
-    ("strongest isolated spot (gray levels)", _medians("blob_artifact", digits=0)),
+    ("clipped values (fraction, minus the photo's own)", _medians("clipping", digits=3)),
+    ("strongest isolated blob (gray levels)", _medians("blob_artifact", digits=0)),
 )
