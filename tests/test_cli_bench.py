@@ -97,7 +97,7 @@ class TestRefused:
         (tmp_path / "broken").write_bytes(b"\x7fELF and no more")
         assert runs.command("bench", *SIZE, "--torch", broken) == 2
         last = capsys.readouterr().err.splitlines()[-1]
-        assert last == f"tfstyle: {broken}: cannot be run (Exec format error): give --torch a Python interpreter"
+        assert last == f"tfstyle: {broken}: cannot be run (Exec format error): pass a Python interpreter to --torch"
 
     def test_no_entry_is_left(self, faked, capsys):
         assert runs.command("bench", *SIZE, "--torch", "false", "--onnx", "false") == 2
@@ -141,7 +141,7 @@ class TestFigures:
 
     def test_table_and_progress(self, result):
         table, said = result[1].out.splitlines(), result[1].err.splitlines()
-        assert table[0].split() == ["20x16", "pixels,", "3", "pictures", "each,", "in", "turns"]
+        assert table[0].split() == ["20x16", "pixels,", "3", "pictures", "each,", "interleaved"]
         assert [line.split() for line in table[-2:]] == [
             ["johnson", "PyTorch", "float32", "0.500", "0.400", "1.00"],
             ["johnson", "ONNX", "Runtime", "float32", "0.250", "0.200", "2.00"],

@@ -56,7 +56,7 @@ class TestCompare:
         pathlib.Path("sheet").write_text("in the way")
         words = ("--vary", "strength=0.5", *SMALL, "--weights", tiny, "-o", "sheet.png")
         assert runs.command("compare", "photo.png", "painting.png", *words) == 2
-        assert "sheet: the single pictures need this folder: File exists" in capsys.readouterr().err
+        assert "sheet: cannot create the folder for the individual pictures: File exists" in capsys.readouterr().err
         assert set(os.listdir()) == {"photo.png", "painting.png", "sheet"}
 
     @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ class TestHappyPath:
 
     def test_a_side_too_long_for_the_format_is_refused_before_painting(self, few, capsys, monkeypatch):
         monkeypatch.setitem(encoding._LONGEST, "JPEG", 47)
-        assert "JPEG holds at most 47 pixels a side, got 48x36" in refused(capsys, *few, "-o", "out.jpg")
+        assert "JPEG supports at most 47 pixels per side, got 48x36" in refused(capsys, *few, "-o", "out.jpg")
 
     @pytest.mark.parametrize("size", [31, 77])
     def test_alpha_and_exact_size_are_carried(self, few, size):
@@ -205,7 +205,7 @@ class TestRecipe:
     def test_refusals(self, few, capsys):
         assert tfstyle(*few, "-o", "out.png") == 0
         capsys.readouterr()
-        assert "leave out --recipe" in refused(capsys, "--resume", "--recipe", "out.png", "-o", "again.png")
+        assert "omit --recipe" in refused(capsys, "--resume", "--recipe", "out.png", "-o", "again.png")
         assert "no tfstyle recipe" in refused(capsys, "--recipe", "photo.png", "-o", "again.png")
         assert "nowhere.png" in refused(capsys, "--recipe", "nowhere.png", "-o", "again.png")
         images.save_image("painting.png", runs.painting(seed=7))
@@ -239,11 +239,11 @@ class TestOddInput:
         ("output", "message"),
         [
             ("out.gif", "choose .jpg"),
-            ("out", "suffix"),
-            ("nowhere/out.png", "make it first"),
+            ("out", "without an extension"),
+            ("nowhere/out.png", "create it first"),
             ("photo.png", "choose another name"),
             ("./painting.png", "choose another name"),
-            (".", "suffix"),
+            (".", "without an extension"),
         ],
     )
     def test_output(self, few, capsys, output, message):
@@ -259,7 +259,7 @@ class TestOddInput:
         monkeypatch.setattr(runtime, "import_tensorflow", lambda: pytest.fail("the work has begun"))
         name = {"--output": "out.png", "--log": "log.csv", "--plot": "plot.png", "--timelapse": "run.gif"}[option]
         words = ["photo.png", "painting.png", "-o", "out.png", option, f"locked/{name}"]
-        assert "nothing can be written into" in refused(capsys, *words)
+        assert "is not writable" in refused(capsys, *words)
 
     def test_first_picture_as_output(self, few, capsys):
         images.save_image("first.png", runs.photo())
@@ -281,19 +281,22 @@ class TestOddInput:
             (["--content-weight", "3"], "content-weight needs style-weight"),
             (["--form", "gatys", "--strength", "0.3"], "strength would have no effect"),
             (["--scales", "24,"], "--scales"),
-            (["--scales", "8"], "--scales that end on 22 or more"),
+            (["--scales", "8"], "--scales ending with 22 or more"),
             (["--iterations", "0"], "1 or more"),
-            (["--iterations", "1,2,3"], "3 numbers of --iterations for 1 scales"),
-            (["--style-weights", "1,2"], "2 numbers of --style-weights for 1 styles"),
+            (["--iterations", "1,2,3"], "3 values in --iterations for 1 scales"),
+            (["--style-weights", "1,2"], "2 values in --style-weights for 1 styles"),
             (["--style-scale", "0.2"], "larger --size or --style-scale"),
             (["--keep-colors", "sepia"], "--keep-colors"),
             (["--features", "resnet"], "--features"),
             (["--start", "nowhere.png"], "nowhere.png"),
             (["--weights", "nowhere.npz"], "nowhere.npz"),
             (["--weights", "photo.png"], "photo.png"),
-            (["--content-layers", "none", "--style-layers", "none", "--variation-weight", "0"], "nothing would change"),
+            (
+                ["--content-layers", "none", "--style-layers", "none", "--variation-weight", "0"],
+                "there is nothing to optimize",
+            ),
             (["--save-every", "-1"], "save-every"),
-            (["--log", "nowhere/log.csv"], "no folder"),
+            (["--log", "nowhere/log.csv"], "does not exist: create it first"),
             (["--plot", "plot.txt"], ".svg"),
             (["--timelapse", "run.avi"], ".gif or .mp4"),
             (["--stren", "0.5"], "unrecognized arguments"),
@@ -308,8 +311,8 @@ class TestOddInput:
         ("words", "message"),
         [
             ([], "required: -o/--output"),
-            (["-o", "out.png"], "give a photo and a painting"),
-            (["photo.png", "-o", "out.png"], "give a painting"),
+            (["-o", "out.png"], "specify a photo and a painting"),
+            (["photo.png", "-o", "out.png"], "specify a painting after the photo"),
             (["--resume", "-o", "out.png"], "no interrupted run to resume"),
             (["photo.png", "painting.png", "-o"], "expected one argument"),
         ],
@@ -331,7 +334,7 @@ class TestOddInput:
     def test_a_loss_that_is_broken_from_the_start(self, few, capsys):
         words = ("--form", "gatys", "--content-weight", "1", "--style-weight", "3e38", "-o", "out.png")
         assert tfstyle(*few, *words) == 2
-        assert capsys.readouterr().err.splitlines()[-1].startswith("tfstyle: the loss is not a finite number")
+        assert capsys.readouterr().err.splitlines()[-1].startswith("tfstyle: the loss became NaN or infinite")
         assert left() == set()
 
     def test_a_loss_that_breaks_later_leaves_the_last_good_picture(self, few, capsys, monkeypatch):

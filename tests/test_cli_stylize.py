@@ -83,7 +83,7 @@ class TestRefusals:
             (["nowhere.png", "-o", "out.png"], "nowhere.png"),
             (["nowhere.png", "-o", "painted"], "nowhere.png"),
             (["x" * 5000, "-o", "out.png"], "too long"),
-            (["photo.png", "-o", "nowhere/out.png"], "make it first"),
+            (["photo.png", "-o", "nowhere/out.png"], "create it first"),
             (["photo.png", "-o", "out.gif"], "cannot write '.gif'"),
             (["photo.png", "-o", "out.heic"], "cannot write '.heic': choose .jpg"),
             (["photo.png", "-o", "out.png", "--strength", "nan"], "use 0 to 1"),
@@ -96,7 +96,7 @@ class TestRefusals:
 
     def test_no_such_style(self, capsys):
         assert "no style 'nosuch'" in refused(capsys, "photo.png", "-o", "out.png", "--style", "nosuch")
-        assert "no trained style there" in refused(capsys, "photo.png", "-o", "out.png", "--style", ".")
+        assert "no trained style found there" in refused(capsys, "photo.png", "-o", "out.png", "--style", ".")
 
     @pytest.mark.parametrize(
         "words", [["photo.png", "-o", "out.png"], ["photo.png", *STYLE], ["-o", "out.png", *STYLE]]

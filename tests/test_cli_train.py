@@ -21,7 +21,7 @@ LAYERS = ("--content-layers", "conv2_2", "--style-layers", "conv1_1,conv2_1")
 SMALL = ("--batch", "1", "--crop", "64", "--style-size", "64", "--precision", "float32", *LAYERS)
 WORDS = ("painting.png", "--name", "waves", "--data", "photos", *SMALL)
 THREE = (*WORDS, "--steps", "3")
-FEW = "warning: photos has only 4 photos: the network will learn them by heart; use hundreds, better thousands"
+FEW = "warning: photos has only 4 photos: the network will memorize them; use hundreds, preferably thousands"
 
 
 @pytest.fixture(autouse=True)
@@ -95,14 +95,14 @@ class TestOutput:
         assert set(os.listdir()) == {"painting.png", "photo.png", "photos", "waves"}
         assert tfstyle(*WORDS, "--steps", "2", "--resume") == 0
         assert capsys.readouterr().err == "waves is already trained\n"
-        assert "holds a trained style" in refused(capsys, *WORDS, "--steps", "2")
+        assert "contains a trained style" in refused(capsys, *WORDS, "--steps", "2")
 
     def test_unusable_photos_are_counted(self, capsys, monkeypatch):
         for name in ("a.jpg", "b.png"):
             pathlib.Path("photos", name).write_bytes(b"broken")
         monkeypatch.setattr(training.Training, "REPORT_EVERY", 9)
         assert tfstyle(*WORDS, "--steps", "9") == 0
-        assert "; 2 photos were broken, gray or too small and left out" in capsys.readouterr().err.splitlines()[-1]
+        assert "; 2 photos were skipped (damaged, grayscale or too small)" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.slow
@@ -115,7 +115,7 @@ class TestInterruption:
         assert tfstyle(*THREE) == 130
         assert f"stopped after step {step}: continue with the same command and --resume" in capsys.readouterr().err
         assert checkpoints.load("waves/training/network")[1]["step"] == step
-        assert "holds an interrupted training" in refused(capsys, *THREE)
+        assert "contains an interrupted training run" in refused(capsys, *THREE)
         assert tfstyle(*THREE, "--resume") == 0
         assert weights_of("waves") == weights_of("whole")
 
@@ -138,10 +138,10 @@ class TestRefusals:
             (["nowhere.png", *WORDS[1:]], "nowhere.png"),
             (["nosuch", *WORDS[1:]], "no painting or style 'nosuch'"),
             ([*WORDS[:4], "nowhere"], "neither a folder nor a TensorFlow dataset"),
-            ([*WORDS[:4], "empty"], "no photos there"),
+            ([*WORDS[:4], "empty"], "no photos found in"),
             ([*WORDS, "-o", "painting.png"], "cannot be created"),
             ([*WORDS, "--sample-every", "0"], "use 1 or more steps"),
-            ([*WORDS, "--tensorboard", "painting.png"], "painting.png: no event file can be written there"),
+            ([*WORDS, "--tensorboard", "painting.png"], "painting.png: cannot write event files there"),
             ([*WORDS, "--begin-with", "nosuch"], "no style 'nosuch'"),
             ([*WORDS, "--begin-with", "photos"], "photos/network.weights.h5: cannot be read"),
             ([*WORDS, "--crop", "8"], "64 or more"),
@@ -159,7 +159,7 @@ class TestRefusals:
     def test_photos_that_are_all_broken(self, capsys):
         for path in pathlib.Path("photos").iterdir():
             path.write_bytes(b"broken")
-        assert "500 photos in a row are broken" in refused(capsys, *THREE)
+        assert "500 photos in a row are damaged" in refused(capsys, *THREE)
 
 
 # The command with a small network, and a checkpoint after every step.

@@ -57,16 +57,16 @@ def test_options_reach_the_film(capsys):
 
 
 def test_says_what_was_wrong_with_the_film(monkeypatch, capsys):
-    notes = ("not kept: the sound", "tone-mapped from HDR (PQ) to SDR")
+    notes = ("not kept: the audio", "tone-mapped from HDR (PQ) to SDR")
     last = tfstyle.FilmProgress(9, 9, 3.0, 0, skipped=1, is_truncated=True, notes=notes)
     monkeypatch.setattr(tfstyle, "paint_film", lambda *_, **__: (each for each in [last]))
     assert paint("-o", "out.gif") == 0
     assert capsys.readouterr().err.splitlines()[-5:] == [
         "film.mp4: 1 damaged frame skipped",
-        "film.mp4: is cut off: it ends before the time in its header",
-        "film.mp4: not kept: the sound",
+        "film.mp4: is truncated: it ends before the time in its header",
+        "film.mp4: not kept: the audio",
         "film.mp4: tone-mapped from HDR (PQ) to SDR",
-        "saved out.gif: 9 frames, 3.0 a second",
+        "saved out.gif: 9 frames, 3.0 per second",
     ]
 
 
@@ -98,7 +98,7 @@ class TestRefuses:
     def test_strength(self, capsys, strength):
         assert "use 0 to 1" in self.refused(capsys, "-o", "out.mp4", "--strength", strength)
 
-    @pytest.mark.parametrize(("option", "accepted"), [("--size", "use 1 or more"), ("--threads", "use 0 or more")])
+    @pytest.mark.parametrize(("option", "accepted"), [("--size", "use 1 or more"), ("--threads", "use 1 or more")])
     def test_negative_numbers(self, capsys, option, accepted):
         assert accepted in self.refused(capsys, "-o", "out.mp4", option, "-3")
 
@@ -106,19 +106,19 @@ class TestRefuses:
         assert "no style 'nobody'" in self.refused(capsys, "-o", "out.mp4", style="nobody")
 
     def test_unsupported_results(self, capsys):
-        assert "films are written as .mp4, .gif" in self.refused(capsys, "-o", "out.avi")
+        assert "unsupported video format: use .mp4, .gif" in self.refused(capsys, "-o", "out.avi")
 
     def test_the_film_itself(self, capsys):
-        assert "film.mp4 is the film itself" in self.refused(capsys, "-o", "film.mp4")
+        assert "film.mp4 is the input video" in self.refused(capsys, "-o", "film.mp4")
 
     def test_a_file_that_is_not_a_film(self, capsys):
         pathlib.Path("film.mp4").write_bytes(b"no film" * 50)
-        assert "cannot be read as a film" in self.refused(capsys, "-o", "out.mp4")
+        assert "cannot be read as a video" in self.refused(capsys, "-o", "out.mp4")
 
     def test_a_folder_that_is_not_empty(self, capsys):
         pathlib.Path("full").mkdir()
         pathlib.Path("full/letter.txt").write_text("mine")
-        assert "full: is not empty: name a new folder" in self.refused(capsys, "-o", "full")
+        assert "full: is not empty: specify a new folder" in self.refused(capsys, "-o", "full")
 
 
 _WRAPPER = """

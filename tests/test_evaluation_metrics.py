@@ -73,7 +73,7 @@ class TestCheckerboard:
 
     @pytest.mark.parametrize("shape", [(63, 200, 3), (200, 63, 3), (1, 1, 3)])
     def test_too_small(self, shape):
-        with pytest.raises(ValueError, match="at least 64 pixels each way"):
+        with pytest.raises(ValueError, match="at least 64 pixels on each side"):
             metrics.checkerboard(np.zeros(shape))
 
     def test_the_smallest(self):

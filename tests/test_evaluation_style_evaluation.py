@@ -65,7 +65,7 @@ def test_memory_grows_with_the_picture(style):
 
 def test_a_folder_without_photos_or_card_is_refused(style, photos, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(errors.InputError, match="no photos there"):
+    with pytest.raises(errors.InputError, match="no photos found in"):
         tfstyle.evaluate(style, tmp_path / "empty")
     other = tmp_path / "style"
     shutil.copytree(style, other)
@@ -82,7 +82,7 @@ def test_a_photo_too_small_to_score_is_refused_first(style, photos):
         tfstyle.evaluate(style, photos, sizes=(72, 128))
     assert str(caught.value) == (
         f"{photos / '2.png'}: has 14 pixels on its short side at --size 72; scores need 64: use a larger --size, or "
-        "leave the photo out"
+        "remove the photo"
     )
 
 

@@ -59,7 +59,7 @@ def test_atomic_write_writes_through_a_link(tmp_path: pathlib.Path) -> None:
 
 
 def test_atomic_write_needs_a_folder_and_replaces_nothing_but_files(tmp_path: pathlib.Path) -> None:
-    with pytest.raises(errors.InputError, match=r"there is no folder .*missing: make it first"):
+    with pytest.raises(errors.InputError, match=r"folder .*missing does not exist: create it first"):
         files.atomic_write(tmp_path / "missing" / "file", b"")
     os.mkfifo(tmp_path / "pipe")
     for name in (tmp_path, tmp_path / "pipe"):
@@ -70,15 +70,13 @@ def test_atomic_write_needs_a_folder_and_replaces_nothing_but_files(tmp_path: pa
 
 def test_what_cannot_be_written_is_refused_beforehand(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files.check_folder(tmp_path / "file")
-    with pytest.raises(errors.InputError, match=r"there is no folder .*missing: make it first"):
+    with pytest.raises(errors.InputError, match=r"folder .*missing does not exist: create it first"):
         files.check_folder(tmp_path / "missing" / "file")
     with pytest.raises(errors.InputError, match="is not a file"):
         files.check_folder(tmp_path)
     # Root, as which tests may run, is let in everywhere: the answer is made up.
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path or mode != os.W_OK | os.X_OK)
-    with pytest.raises(
-        errors.InputError, match=rf"file: nothing can be written into {tmp_path}: choose another"
-    ) as caught:
+    with pytest.raises(errors.InputError, match=rf"file: {tmp_path} is not writable: choose another") as caught:
         files.check_folder(tmp_path / "file")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
@@ -88,7 +86,7 @@ def test_what_cannot_be_written_is_refused_beforehand(tmp_path: pathlib.Path, mo
 def test_a_read_only_folder_is_refused_beforehand(tmp_path: pathlib.Path) -> None:
     tmp_path.chmod(0o500)
     try:
-        with pytest.raises(errors.InputError, match="nothing can be written into"):
+        with pytest.raises(errors.InputError, match="is not writable"):
             files.check_folder(tmp_path / "file")
     finally:
         tmp_path.chmod(0o700)

@@ -38,7 +38,7 @@ def assert_refused(path: pathlib.Path, pattern: str) -> None:
         (lambda _: None, "no such file"),
         (lambda path: path.mkdir(), "is a folder"),
         (os.mkfifo, "not a regular file"),
-        (lambda path: path.symlink_to(path), "is a link loop: give an image file"),
+        (lambda path: path.symlink_to(path), "is a link loop: use an image file"),
         (lambda path: path.symlink_to(path.with_name("gone")), "is a link to a missing file"),
     ],
     ids=["missing", "folder", "pipe", "link to itself", "broken link"],
@@ -71,7 +71,7 @@ def test_a_bomb_is_refused_by_its_header_and_a_large_picture_is_read(
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow now warns of 1,200 pixels; warnings are errors here
     assert read(path)[0].shape == (30, 40, 3)
     monkeypatch.setattr(bounds, "MAX_PIXELS", 1199)
-    assert_refused(path, "has 40x30 pixels: make it smaller, up to 1199 pixels are accepted")
+    assert_refused(path, "has 40x30 pixels: shrink it to 1199 pixels or fewer")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
     assert_refused(path, "40x30 pixels")
 
@@ -142,7 +142,7 @@ def test_what_is_in_a_file_is_read_like_the_file(tmp_path: pathlib.Path) -> None
     ("data", "pattern"),
     [
         (b"", r"^the picture is empty \(0 bytes\)"),
-        (b"words", "^the picture is not a picture of a known kind"),
+        (b"words", "^the picture is damaged or not in a supported image format"),
         (b"%PDF-1.7", "^the picture is a PDF document: export the page as PNG$"),
         (drawn.file(drawn.photo(30, 40), "PNG")[:300], "^the picture is damaged"),
     ],
@@ -157,7 +157,7 @@ def test_a_long_strip_is_refused_by_its_header_and_others_are_read(monkeypatch: 
     header = (40_000_000).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
     strip = drawn.png_chunks((b"IHDR", header), (b"IDAT", b"x"), (b"IEND", b""))
     for read_header in (images.probe, images.load_image):
-        with pytest.raises(errors.InputError, match="has 40000000x1 pixels: crop it, a side of up to 100000"):
+        with pytest.raises(errors.InputError, match="has 40000000x1 pixels: crop it to at most 100000"):
             read_header(strip)
     monkeypatch.setattr(bounds, "MAX_SIDE", 40)
     assert images.probe(drawn.file(drawn.photo(30, 40), "PNG")) == (30, 40)

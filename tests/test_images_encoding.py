@@ -154,13 +154,13 @@ def test_a_picture_without_recipe(tmp_path: pathlib.Path, description: str | Non
     if description:
         tags[270] = description
     (tmp_path / "photo.jpg").write_bytes(drawn.file(drawn.photo(9, 9), "JPEG", exif=tags))
-    with pytest.raises(errors.InputError, match=r"photo\.jpg: has no tfstyle recipe"):
+    with pytest.raises(errors.InputError, match=r"photo\.jpg: contains no tfstyle recipe"):
         images.load_recipe(tmp_path / "photo.jpg")
 
 
 def test_a_recipe_too_long_for_jpeg_is_refused_and_fits_elsewhere(tmp_path: pathlib.Path) -> None:
     recipe = {"text": "x" * 70_000}
-    with pytest.raises(errors.InputError, match=r"JPEG cannot hold this picture and its recipe.*choose \.png"):
+    with pytest.raises(errors.InputError, match=r"JPEG cannot store this picture and its recipe.*choose \.png"):
         saved(tmp_path / "out.jpg", recipe=recipe)
     assert images.load_recipe(saved(tmp_path / "out.png", recipe=recipe)) == recipe
 
@@ -174,8 +174,8 @@ def test_a_recipe_too_long_for_jpeg_is_refused_and_fits_elsewhere(tmp_path: path
         (np.zeros((2, 2, 4)), {}, "shape"),
         (np.zeros((2, 2, 2, 3)), {}, "shape"),
         (np.zeros((0, 2, 3)), {}, "shape"),
-        (np.zeros((2, 2, 3)), {"alpha": np.zeros((2, 3))}, r"alpha must be numbers \[2, 2\], got \[2, 3\]"),
-        (np.zeros((2, 2, 3)), {"alpha": np.full((2, 2), np.nan)}, "alpha must be numbers"),
+        (np.zeros((2, 2, 3)), {"alpha": np.zeros((2, 3))}, r"alpha must be an array \[2, 2\] of numbers, got \[2, 3\]"),
+        (np.zeros((2, 2, 3)), {"alpha": np.full((2, 2), np.nan)}, "alpha must be an array"),
     ],
 )
 def test_pictures_that_cannot_be_written(
@@ -200,6 +200,6 @@ def test_the_suffix_may_be_in_capitals(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(("suffix", "side"), [(".jpg", 65500), (".webp", 16383)])
 def test_sides_that_a_format_cannot_hold(suffix: str, side: int) -> None:
-    with pytest.raises(errors.InputError, match=f"at most {side} pixels a side, got {side + 1}x1"):
+    with pytest.raises(errors.InputError, match=f"at most {side} pixels per side, got {side + 1}x1"):
         images.encode(np.zeros((1, side + 1, 3), np.uint8), suffix)
     assert images.encode(np.zeros((1, side, 3), np.uint8), suffix)

@@ -61,13 +61,13 @@ def test_everything_else_is_named_with_a_reason(tmp_path: pathlib.Path) -> None:
     assert skipped(tmp_path) == {
         "b.heic": "HEIC: convert it to JPEG",
         "c.NEF": "camera raw: export it as JPEG or TIFF",
-        "d/notes.txt": "not a picture of a known kind",
+        "d/notes.txt": "not a supported image format",
         "e.jpg": "not a regular file",
-        "no_suffix": "not a picture of a known kind",
+        "no_suffix": "not a supported image format",
     }
     assert images.find_photos(tmp_path).skipped_summary() == (
         f"left out {tmp_path}/b.heic (HEIC: convert it to JPEG), {tmp_path}/c.NEF (camera raw: export it as JPEG or "
-        f"TIFF), {tmp_path}/d/notes.txt (not a picture of a known kind) and 2 more"
+        f"TIFF), {tmp_path}/d/notes.txt (not a supported image format) and 2 more"
     )
     with pytest.warns(images.SkippedFilesWarning, match=r"^left out .* and 2 more$") as caught:
         images.find_photos(tmp_path).warn_of_skipped(stacklevel=1)
@@ -123,7 +123,7 @@ def test_an_output_is_a_picture_or_a_folder(
 
 @pytest.mark.parametrize("name", ["out.heic", "out.jxl", "out.xyz", "out.gif"])
 def test_an_output_of_another_suffix_is_a_folder_only_if_it_exists(tmp_path: pathlib.Path, name: str) -> None:
-    with pytest.raises(errors.InputError, match=r"cannot write '\.\w+': choose \.jpg, .*, or name a folder"):
+    with pytest.raises(errors.InputError, match=r"cannot write '\.\w+': choose \.jpg, .*, or specify a folder"):
         images.is_folder_name(tmp_path / name)
     (tmp_path / name).mkdir()
     assert images.is_folder_name(tmp_path / name)

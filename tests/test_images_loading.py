@@ -115,7 +115,7 @@ ALL_RED = Seen((16, 24), {(0, 0): RED, (15, 23): RED}, off=2)
 OPAQUE = Seen((6, 8), {(0, 0): RED, (2, 6): RED})
 HALF_CLEAR = Seen((6, 8), {(2, 6): RED}, {(0, 0): 0, (5, 3): 0, (0, 4): 1, (5, 7): 1}, off=2)
 P3, SWAPPED = drawn.rgb_profile(drawn.P3_TO_XYZ, 2.2), drawn.rgb_profile(drawn.SRGB_TO_XYZ[:, [1, 0, 2]], 2.2)
-UNKNOWN, DAMAGED, HUGE = "not a picture of a known kind, or damaged", "is damaged, cut off", "pixels: make it smaller"
+UNKNOWN, DAMAGED, HUGE = "is damaged or not in a supported image format", "is damaged, truncated", "pixels: shrink it"
 TEXT = b"Dear photo,\nyou are a text.\n"
 
 ODD_FILES: list[tuple[str, Callable[[], bytes], str | Seen]] = [
@@ -151,8 +151,8 @@ ODD_FILES: list[tuple[str, Callable[[], bytes], str | Seen]] = [
     ("bmp: cut", lambda: cut("BMP", 0.5), DAMAGED),
     ("bmp: zeros behind the magic", lambda: b"BM" + bytes(60), DAMAGED),
     ("ppm: cut", lambda: cut("PPM", 0.5), DAMAGED),
-    ("tiff: NaN", lambda: tiff_of("float32", 0, np.nan), "not finite numbers"),
-    ("tiff: infinite", lambda: tiff_of("float32", 0, np.inf), "not finite"),
+    ("tiff: NaN", lambda: tiff_of("float32", 0, np.nan), "NaN or infinite"),
+    ("tiff: infinite", lambda: tiff_of("float32", 0, np.inf), "NaN or infinite"),
     # Turned by EXIF
     *((f"jpeg: EXIF orientation {k}", lambda k=k: turned("JPEG", k, quality=95), UPRIGHT) for k in range(1, 9)),
     ("png: EXIF orientation", lambda: turned("PNG", 6), UPRIGHT),

@@ -31,7 +31,7 @@ def test_the_row_beyond_the_border_is_the_row_at_the_border():
 
 
 def test_a_margin_wider_than_the_map_is_an_error():
-    with pytest.raises(ValueError, match="smaller than the margin of 3"):
+    with pytest.raises(ValueError, match="too small to mirror a margin of 3"):
         layers.MirrorPadding(3)(np.zeros((1, 2, 9, 1), np.float32))
 
 

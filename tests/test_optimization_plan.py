@@ -58,7 +58,7 @@ class TestPlan:
             plan.scales_for((height, width), config.Settings(size=math.floor(0.96 * needed) - 1), network)
 
     def test_advice_speaks_of_the_option_in_use(self):
-        with pytest.raises(errors.InputError, match="use --scales that end on 320 or more"):
+        with pytest.raises(errors.InputError, match="use --scales ending with 320 or more"):
             plan.scales_for((20, 400), config.Settings(scales=(60, 120)), "compact")
 
     def test_coarse_scales_too_small_for_the_network_are_left_out_with_their_steps(self):
@@ -70,9 +70,9 @@ class TestPlan:
         ("asked", "message"),
         [
             ({"size": 100, "scales": (50, 120)}, "--size 100 is not the last of --scales"),
-            ({"iterations": (1, 2, 3)}, "3 numbers of --iterations for 2 scales"),
-            ({"size": 100, "iterations": (1, 2)}, "2 numbers of --iterations for 1 scales"),
-            ({"scales": (60, 120), "iterations": (1, 2, 3)}, "3 numbers of --iterations for 2 scales"),
+            ({"iterations": (1, 2, 3)}, "3 values in --iterations for 2 scales"),
+            ({"size": 100, "iterations": (1, 2)}, "2 values in --iterations for 1 scales"),
+            ({"scales": (60, 120), "iterations": (1, 2, 3)}, "3 values in --iterations for 2 scales"),
         ],
     )
     def test_numbers_that_do_not_fit_each_other(self, asked, message):

@@ -51,7 +51,7 @@ class TestFirstImage:
             self.first(tiny, start="nowhere.png")
 
     def test_there_is_no_painting(self, tiny):
-        with pytest.raises(errors.InputError, match="needs a painting's file"):
+        with pytest.raises(errors.InputError, match="needs a painting file"):
             self.first(tiny, start="style", style=[], strength=0.0)
 
 

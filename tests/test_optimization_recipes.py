@@ -124,7 +124,7 @@ class TestFromRecipe:
         recipe["tfstyle"] = "9.9"
         change(recipe)
         with pytest.raises(
-            errors.InputError, match=f"by tfstyle 9.9, which tfstyle {tfstyle.__version__} cannot repeat"
+            errors.InputError, match=f"by tfstyle 9.9 and cannot be reproduced with tfstyle {tfstyle.__version__}"
         ):
             recipes.from_recipe(recipe)
 

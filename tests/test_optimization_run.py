@@ -161,12 +161,15 @@ class TestLosses:
         ("changes", "message"),
         [
             ({"style_layers": "conv9_9"}, "conv9_9"),
-            ({"content_layers": "none", "style_layers": "none", "variation_weight": 0.0}, "nothing would change"),
+            (
+                {"content_layers": "none", "style_layers": "none", "variation_weight": 0.0},
+                "there is nothing to optimize",
+            ),
             (
                 {"content_weight": 1.0, "style_layers": "none", "content_layers": "none"},
-                "no content layers; leave it out",
+                "no content layers; omit it",
             ),
-            ({"style_weights": (1.0, 2.0)}, "2 numbers of --style-weights for 1 styles"),
+            ({"style_weights": (1.0, 2.0)}, "2 values in --style-weights for 1 styles"),
             ({"features": "nonsense"}, "nonsense"),
         ],
     )
@@ -441,7 +444,7 @@ class TestBrokenLoss:
 
         monkeypatch.setattr(minimizers.LBFGS, "step", breaks)
         with pytest.raises(
-            optimization.BrokenLoss, match="not a finite number at variation: use --precision"
+            optimization.BrokenLoss, match="became NaN or infinite at variation: use --precision"
         ) as caught:
             good.extend(made(tiny, iterations=(9,)))
         assert len(good) == 3

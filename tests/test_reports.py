@@ -39,7 +39,7 @@ class TestHistory:
         assert (tmp_path / "log.csv").read_text() == "step\n"
 
     def test_csv_into_no_folder(self, tmp_path):
-        with pytest.raises(errors.InputError, match="no folder"):
+        with pytest.raises(errors.InputError, match="does not exist: create it first"):
             history(2).write_csv(tmp_path / "nowhere" / "log.csv")
 
     @pytest.mark.parametrize("steps", [0, 1, 5])
@@ -96,7 +96,7 @@ class TestBoard:
 
     def test_no_folder(self, tmp_path):
         (tmp_path / "file").touch()
-        with pytest.raises(errors.InputError, match="file: no event file can be written there") as caught:
+        with pytest.raises(errors.InputError, match="file: cannot write event files there") as caught:
             reports.Board(tmp_path / "file")
         assert "\n" not in str(caught.value)
 
@@ -125,7 +125,7 @@ class TestPlot:
 
     @pytest.mark.parametrize("name", ["plot", "plot.gif3", "plot.csv", ".png"])
     def test_other_suffixes(self, tmp_path, name):
-        with pytest.raises(errors.InputError, match=r"plots are written as \.png, \.svg or \.pdf"):
+        with pytest.raises(errors.InputError, match=r"unsupported plot format: use \.png, \.svg or \.pdf"):
             reports.plot_curves(tmp_path / name, {})
         assert os.listdir(tmp_path) == []
 
@@ -145,11 +145,11 @@ class TestCheckFiles:
     @pytest.mark.parametrize(
         ("given", "message"),
         [
-            ({"log": "nowhere/a.csv"}, "no folder"),
-            ({"plot": "nowhere/a.png"}, "no folder"),
-            ({"timelapse": "nowhere/a.gif"}, "no folder"),
-            ({"plot": "a.txt"}, "plots are written"),
-            ({"timelapse": "a.avi"}, "an animation is written"),
+            ({"log": "nowhere/a.csv"}, "does not exist: create it first"),
+            ({"plot": "nowhere/a.png"}, "does not exist: create it first"),
+            ({"timelapse": "nowhere/a.gif"}, "does not exist: create it first"),
+            ({"plot": "a.txt"}, "unsupported plot format"),
+            ({"timelapse": "a.avi"}, "unsupported animation format"),
             ({"log": "."}, "is not a file"),
         ],
     )
@@ -249,12 +249,12 @@ class TestTimelapse:
 
     @pytest.mark.parametrize("name", ["run", "run.avi", "run.png"])
     def test_other_suffixes(self, name):
-        with pytest.raises(errors.InputError, match=r"an animation is written as \.gif or \.mp4"):
+        with pytest.raises(errors.InputError, match=r"unsupported animation format: use \.gif or \.mp4"):
             reports.Timelapse(name)
 
     def test_without_pyav(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "av", None)
-        with pytest.raises(errors.InputError, match=r"films need PyAV: .* or write a \.gif"):
+        with pytest.raises(errors.InputError, match=r"videos need PyAV: .* or use \.gif"):
             reports.Timelapse("run.mp4")
         reports.Timelapse(pathlib.Path("run.GIF"))
 

@@ -24,7 +24,7 @@ class TestFind:
 
     @pytest.mark.parametrize("name", ["nosuch", "no/such", "x" * 5000, "a\0b"])
     def test_neither_folder_nor_name(self, name):
-        with pytest.raises(errors.InputError, match="give a folder that tfstyle train wrote, or one of"):
+        with pytest.raises(errors.InputError, match="use a folder written by tfstyle train, or one of"):
             stylebook.find(name)
 
     def test_own_styles_by_name(self, monkeypatch, tmp_path):
@@ -68,7 +68,7 @@ class TestStyleFolder:
         folder = stylebook.StyleFolder(tmp_path)
         if text is not None:
             folder.card.write_text(text)
-        with pytest.raises(errors.InputError, match="card.json is missing or damaged: train the style again"):
+        with pytest.raises(errors.InputError, match="card.json is missing or damaged: retrain the style"):
             folder.settings()
 
 

@@ -36,7 +36,7 @@ def test_file_is_preferred_to_a_name(tmp_path, monkeypatch):
 
 def test_unknown(monkeypatch):
     monkeypatch.setattr(catalog, "load_all", lambda: {"sea": None, "waves": None})
-    with pytest.raises(errors.InputError, match="no painting or style 'wave': give a .* or one of sea, waves"):
+    with pytest.raises(errors.InputError, match="no painting or style 'wave': use an .* or one of sea, waves"):
         stylebook.load("wave")
     with pytest.raises(errors.InputError, match=r"nowhere\.jpg"):
         stylebook.load("nowhere.jpg")
@@ -58,5 +58,5 @@ def test_folder_of_a_trained_style(tmp_path):
 
 
 def test_folder_without_a_style(tmp_path):
-    with pytest.raises(errors.InputError, match="no style there .statistics.npz is missing"):
+    with pytest.raises(errors.InputError, match="no style found there .statistics.npz is missing"):
         stylebook.load(tmp_path)

@@ -142,7 +142,7 @@ class TestStoredStyle:
     )
     def test_statistics_that_are_missing_are_refused(self, folder, backbone, layers, pooling, message):
         style = stylebook.load_all()["waves"]
-        with pytest.raises(errors.InputError, match=f"^style 'waves' .*{message}: give the painting's file"):
+        with pytest.raises(errors.InputError, match=f"^style 'waves' .*{message}: use the painting file"):
             style.grams(types.SimpleNamespace(name=backbone), 256, layers, pooling)
 
     def test_file_without_all_backbones_and_sizes(self):
@@ -160,7 +160,7 @@ class TestStoredStyle:
     def test_file_without_statistics(self):
         """As of a painting that is too narrow at every stored size."""
         style = stylebook.unpack("waves", stylebook.pack({}, {"title": "Waves", "artist": "", "year": ""}))
-        with pytest.raises(errors.InputError, match="^style 'waves' has no statistics: give the painting's file"):
+        with pytest.raises(errors.InputError, match="^style 'waves' has no statistics: use the painting file"):
             style.grams(MODEL, 256, ["conv1_1"])
 
     def test_colors_cannot_be_matched(self, folder):

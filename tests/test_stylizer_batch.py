@@ -138,7 +138,7 @@ class TestMany:
         assert files() == {"painted/photo.png"}
 
     def test_a_folder_with_all_below_it(self, album):
-        with pytest.warns(images.SkippedFilesWarning, match="left out album/trip/notes.txt .not a picture"):
+        with pytest.warns(images.SkippedFilesWarning, match="left out album/trip/notes.txt .not a supported image"):
             stylize("album", "painted")
         assert files() - album == {"painted/a.png", "painted/trip/b.jpg", "painted/trip/day 2/a.png"}
         for name in ("a.png", "trip/day 2/a.png"):
@@ -187,12 +187,12 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("sources", "output", "message"),
         [
-            (["photo.png", "photo.png"], "out.png", "name a folder for the results of several"),
-            (".", "out.png", "name a folder for the results of several"),
-            ("empty", "painted", "no photos in empty: give "),
+            (["photo.png", "photo.png"], "out.png", "specify a folder to save several results"),
+            (".", "out.png", "specify a folder to save several results"),
+            ("empty", "painted", "no photos found in empty: use "),
             (["photo.png", "same/photo.png"], "painted", "several photos would be saved as painted/photo.png"),
             ("photo.png", "out.heic", "cannot write '.heic'"),
-            ("photo.png", "nowhere/out.png", "make it first"),
+            ("photo.png", "nowhere/out.png", "create it first"),
         ],
     )
     def test_sources_and_output(self, sources, output, message):

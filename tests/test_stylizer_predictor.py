@@ -181,12 +181,14 @@ class TestStyle:
             np.testing.assert_array_equal(tfstyle.Stylizer(style)(image), litert(image))
 
     def test_unknown(self):
-        with pytest.raises(errors.InputError, match="no style 'nosuch': give .* one of: .*starry_night"):
+        with pytest.raises(errors.InputError, match="no style 'nosuch': use .* one of: .*starry_night"):
             stylizer.Stylizer("nosuch")
 
     @pytest.mark.parametrize(("name", "missing"), [("litert", "model.tflite"), ("savedmodel", "saved_model.pb")])
     def test_folder_without_a_style(self, tmp_path, name, missing):
-        with pytest.raises(errors.InputError, match=f"no trained style there .{missing} is missing.*tfstyle train"):
+        with pytest.raises(
+            errors.InputError, match=f"no trained style found there .{missing} is missing.*tfstyle train"
+        ):
             stylizer.Stylizer(tmp_path, runtime=name)
 
     @pytest.mark.parametrize("name", config.RUNTIMES[1:])

@@ -207,7 +207,9 @@ class TestUnusable:
 
     def test_hundreds_in_a_row_are_an_error(self):
         photos = Memory(*UNUSABLE.values())
-        with pytest.raises(errors.InputError, match="500 photos in a row are broken, gray or smaller than 64 pixels"):
+        with pytest.raises(
+            errors.InputError, match="500 photos in a row are damaged, grayscale or smaller than 64 pixels"
+        ):
             batches(photos)[0]
         assert sum(photos.reads.values()) == 500
 
@@ -226,7 +228,7 @@ class TestFolder:
         hidden = ["more/.hidden", "more/._c.png", ".trashed-1.jpg", ".trash/e.jpg"]
         for name in [*names, *hidden, "notes.txt", "clip.mp4"]:
             (tmp_path / name).write_bytes(name.encode())
-        with pytest.warns(images.SkippedFilesWarning, match=r"clip\.mp4 \(not a picture .*notes\.txt"):
+        with pytest.warns(images.SkippedFilesWarning, match=r"clip\.mp4 \(not a supported image format.*notes\.txt"):
             photos = data.open_photos(str(tmp_path))
         assert [photos[index] for index in range(len(photos))] == [
             b"a.jpeg",
@@ -246,7 +248,7 @@ class TestFolder:
 
     def test_without_pictures(self, tmp_path):
         (tmp_path / "notes.txt").write_text("nothing")
-        with pytest.raises(errors.InputError, match="no photos there: give a folder with JPEG, PNG, "):
+        with pytest.raises(errors.InputError, match="no photos found in .*: use a folder with JPEG, PNG, "):
             data.open_photos(str(tmp_path))
 
 
@@ -296,7 +298,7 @@ class TestDataset:
             data.open_photos(dataset)
         message = str(caught.value)
         assert message.startswith("coco_like/2017: could not be downloaded or read (")
-        assert message.endswith("try again, or give a folder of photos")
+        assert message.endswith("try again, or use a folder of photos")
         assert "\n" not in message
         assert " ".join(str(failure).split()) in message
 
@@ -330,7 +332,7 @@ class TestDataset:
                 data.open_photos(dataset)
         message = str(caught.value)
         assert message.startswith("coco_like/2017: is not downloaded yet, and 127.0.0.1 cannot be reached (")
-        assert message.endswith("check your network connection, or give a folder of photos")
+        assert message.endswith("check your network connection, or use a folder of photos")
         assert "\n" not in message
 
     def test_a_prepared_dataset_needs_no_server(self, dataset, server):

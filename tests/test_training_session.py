@@ -198,7 +198,7 @@ class TestFinished:
     @pytest.mark.parametrize("changes", [{}, {"resume": True, "steps": 2}], ids=["again", "resumed with other steps"])
     def test_is_not_replaced_unless_asked(self, finished, inputs, changes):
         before = {path: path.read_bytes() for path in finished[0].rglob("*") if path.is_file()}
-        with pytest.raises(errors.InputError, match="holds a trained style: choose another --output, or replace it"):
+        with pytest.raises(errors.InputError, match="contains a trained style: choose another --output, or replace it"):
             train(inputs, finished[0], **changes)
         assert {path: path.read_bytes() for path in finished[0].rglob("*") if path.is_file()} == before
 
@@ -234,7 +234,9 @@ class TestInterruption:
 
     def test_is_not_discarded_unless_asked(self, quick, inputs, interrupted):
         kept = (interrupted / "training" / "network.tfstyle").read_bytes()
-        with pytest.raises(errors.InputError, match="interrupted training: continue it with --resume, or discard it"):
+        with pytest.raises(
+            errors.InputError, match="interrupted training run: continue it with --resume, or discard it"
+        ):
             quick(inputs, interrupted)
         assert (interrupted / "training" / "network.tfstyle").read_bytes() == kept
         assert next(quick(inputs, interrupted, overwrite=True).run()).step == 1
@@ -245,7 +247,7 @@ class TestInterruption:
             quick(inputs, interrupted, resume=True, seed=4)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(training.data, "open_photos", lambda *_, **__: [b""] * 5)
-            with pytest.raises(errors.InputError, match=r"data was \['photos', 4\], now \['photos', 5\]"):
+            with pytest.raises(errors.InputError, match=r"data was photos,4, now photos,5"):
                 quick(inputs, interrupted, resume=True)
         monkeypatch.setenv("TFSTYLE_VGG19_WEIGHTS", tiny)
         with pytest.raises(errors.InputError, match="last network was compact, now vgg19"):

@@ -108,5 +108,5 @@ def test_has_no_state_before_the_first_frame():
 
 def test_without_opencv_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(errors.InputError, match=r'films need OpenCV: pip install "tfstyle\[video\]"'):
+    with pytest.raises(errors.InputError, match=r'videos need OpenCV: pip install "tfstyle\[video\]"'):
         flicker.FlickerFilter()

@@ -90,13 +90,13 @@ def test_folder_in_the_order_of_names(tmp_path):
 def test_folder_of_different_sizes(tmp_path):
     for number, size in enumerate([(8, 8), (8, 9)]):
         Image.new("RGB", size).save(tmp_path / f"{number}.png")
-    with pytest.raises(errors.InputError, match=r"1\.png: is 8x9, the first frame is 8x8"):
+    with pytest.raises(errors.InputError, match=r"1\.png: is 8x9, but the first frame is 8x8"):
         read(reader.open_film(tmp_path))
 
 
 class TestRefuses:
     def test_an_empty_folder(self, tmp_path):
-        with pytest.raises(errors.InputError, match="has no frames: give a folder with"):
+        with pytest.raises(errors.InputError, match="contains no frames: use a folder with"):
             reader.open_film(tmp_path)
 
     @pytest.mark.parametrize("content", [None, b"", b"this is no film" * 100])
@@ -104,7 +104,7 @@ class TestRefuses:
         path = tmp_path / "film.mp4"
         if content is not None:
             path.write_bytes(content)
-        with pytest.raises(errors.InputError, match=r"film\.mp4: cannot be read as a film: .*; give another file"):
+        with pytest.raises(errors.InputError, match=r"film\.mp4: cannot be read as a video: .*; use another file"):
             reader.open_film(path)
 
     def test_sound_alone(self, tmp_path):
@@ -112,12 +112,12 @@ class TestRefuses:
         with av.open(str(path), "w") as container:
             stream = container.add_stream("pcm_s16le", rate=48000, layout="stereo")
             container.mux(stream.encode(filmed.tone(0)))
-        with pytest.raises(errors.InputError, match=r"tone\.wav: has no moving pictures: give a film"):
+        with pytest.raises(errors.InputError, match=r"tone\.wav: contains no video stream: use a video file"):
             reader.open_film(path)
 
     def test_to_work_without_pyav(self, film, monkeypatch):
         monkeypatch.setitem(sys.modules, "av", None)
-        with pytest.raises(errors.InputError, match=r'films need PyAV: pip install "tfstyle\[video\]"'):
+        with pytest.raises(errors.InputError, match=r'videos need PyAV: pip install "tfstyle\[video\]"'):
             reader.open_film(film)
 
 

@@ -63,7 +63,7 @@ def test_title_and_date_but_not_the_place(film):
     container, notes = film
     assert (container.metadata["title"], container.metadata["date"]) == ("The sea", "2019")
     assert not [name for name in container.metadata if name.startswith("location")]
-    assert notes == ("not kept: the place where it was filmed",)
+    assert notes == ("not kept: the recording location",)
 
 
 def test_everything_survives_a_second_time(film, tmp_path):
@@ -84,7 +84,7 @@ def test_tracks_end_with_an_interrupted_film(tmp_path):
 def test_gif_and_folder_say_that_the_sound_is_gone(tmp_path):
     source = filmed.write(tmp_path / "in.mp4", filmed.pan(2), sound="aac")
     for name in ("out.gif", "frames"):
-        assert rewritten(source, tmp_path / name) == ("not kept: the sound",)
+        assert rewritten(source, tmp_path / name) == ("not kept: the audio",)
 
 
 def test_cover_picture_of_a_film_is_named(tmp_path):

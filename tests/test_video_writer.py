@@ -185,7 +185,9 @@ class TestRefuses:
         return reader.open_film(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
 
     def test_other_kinds(self, clip, tmp_path):
-        with pytest.raises(errors.InputError, match=r"out\.avi: films are written as \.mp4, \.gif or into a folder"):
+        with pytest.raises(
+            errors.InputError, match=r"out\.avi: unsupported video format: use \.mp4, \.gif or a folder"
+        ):
             outputs.open_writer(tmp_path / "out.avi", clip, (16, 32))
 
     @pytest.mark.parametrize("name", ["missing/out.mp4", "missing/out.gif", "missing/frames", "in.mp4/frames"])

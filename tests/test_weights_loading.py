@@ -123,7 +123,7 @@ def test_named_files_that_are_not_there(tmp_path, monkeypatch, call):
 
 def test_a_wrong_named_file_is_an_error_not_a_reason_to_download(tmp_path):
     path = save(tmp_path / "mine.npz", one_layer())
-    assert message_of(weights.load, "alexnet", path).startswith(f"{path}: not weights of alexnet")
+    assert message_of(weights.load, "alexnet", path).startswith(f"{path}: not a weight file for alexnet")
 
 
 def test_compact_from_a_named_file(tmp_path):
@@ -305,7 +305,13 @@ def assert_nothing_kept(home, network="squeezenet"):
 def assert_helpful(message, network, home, url):
     """One line: the file, where it is, where to put it, what else to do."""
     name = weights.BACKBONES[network].source.file.name
-    parts = (f"no weights of {network} found", url, str(home / name), "--weights", f"TFSTYLE_{network.upper()}_WEIGHTS")
+    parts = (
+        f"no weights for {network} found",
+        url,
+        str(home / name),
+        "--weights",
+        f"TFSTYLE_{network.upper()}_WEIGHTS",
+    )
     for part in (*parts, "--features compact needs none"):
         assert part in message, message
     assert message.count(url) == 1

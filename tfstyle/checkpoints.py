@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tfstyle import errors
+from tfstyle import errors, files
 
 __all__ = ["Interrupted", "checkpointed", "load", "path_for", "remove", "save"]
 
@@ -72,7 +72,8 @@ def save(result: str | pathlib.Path, recipe: Mapping[str, Any], state: Mapping[s
         state: arrays by name, any shape.
 
     Raises:
-        InputError: the file cannot be written.
+        ShortageError: the disk is full.
+        InputError: the file cannot be written for another reason.
     """
     path, part = path_for(result), _part(result)
     try:
@@ -82,7 +83,7 @@ def save(result: str | pathlib.Path, recipe: Mapping[str, Any], state: Mapping[s
             os.fsync(file.fileno())
         part.replace(path)
     except OSError as error:
-        raise errors.InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise files.write_error(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
@@ -108,7 +109,7 @@ def load(result: str | pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarr
             state = {name: arrays[name] for name in arrays.files}
         return json.loads(str(state.pop("recipe"))), state
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise errors.InputError(f"{path}: is not a checkpoint that can be resumed: delete it and start over") from error
+        raise errors.InputError(f"{path}: is not a usable checkpoint: delete it and start over") from error
 
 
 def remove(result: str | pathlib.Path) -> None:
@@ -163,8 +164,8 @@ class Interrupted:
             return state
         if insist:
             raise errors.InputError(
-                f"the interrupted run of {self._result} had other settings ({_difference(found, wanted)}): "
-                "use the same ones, or start over without --resume"
+                f"the interrupted run that was writing {self._result} had other settings "
+                f"({_difference(found, wanted)}): use the same ones, or start over without --resume"
             )
         return None
 

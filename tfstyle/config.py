@@ -191,7 +191,7 @@ class Settings(Options):
         "keep the photo's colors: luminance (repaint brightness only) or match (recolor the painting first)",
         choices=("no", "luminance", "match"),
     )
-    optimizer: str = option("lbfgs", "optimizer of the pixels", choices=("lbfgs", "adam", "sgd"))
+    optimizer: str = option("lbfgs", "optimizer that updates the pixels", choices=("lbfgs", "adam", "sgd"))
     learning_rate: float | None = option(
         None, "step size of adam (default: 2) or sgd (default: 1), in gray levels", metavar="X", above=0
     )
@@ -200,7 +200,7 @@ class Settings(Options):
     )
     iterations: tuple[int, ...] | None = option(
         None,
-        "steps per scale, or one number for all (default: 60 to 130, by scale and network)",
+        "steps per scale, or one value for all (default: 60 to 130, depending on scale and network)",
         metavar="N,N",
         least=1,
     )
@@ -209,29 +209,29 @@ class Settings(Options):
         None, "random seed of --start noise (default: 0)", metavar="N", least=0, most=_LARGEST_SEED
     )
     content_layers: str | None = option(
-        None, "content layers, NAME[:WEIGHT],... or none (default: by network)", metavar="LAYERS"
+        None, "content layers, NAME[:WEIGHT],... or none (default: depends on the network)", metavar="LAYERS"
     )
     style_layers: str | None = option(
-        None, "style layers, NAME[:WEIGHT],... or none (default: by network)", metavar="LAYERS"
+        None, "style layers, NAME[:WEIGHT],... or none (default: depends on the network)", metavar="LAYERS"
     )
     pooling: str = option("average", "pooling of the loss network", choices=("average", "max"))
     form: str = option(
         "relative",
-        "loss formulas: relative (weighted by --strength); gatys (the paper's) and mean, weighted by alpha and beta",
+        "loss formulas: relative (weighted by --strength); gatys (the paper) and mean, weighted by alpha and beta",
         choices=("relative", "gatys", "mean"),
     )
     content_weight: float | None = option(
-        None, "content weight (alpha), together with --style-weight instead of --strength", metavar="X", least=0
+        None, "content weight (alpha); use with --style-weight, in place of --strength", metavar="X", least=0
     )
     style_weight: float | None = option(
-        None, "style weight (beta), together with --content-weight instead of --strength", metavar="X", least=0
+        None, "style weight (beta); use with --content-weight, in place of --strength", metavar="X", least=0
     )
     variation_weight: float | None = option(
-        None, "weight of the total variation loss, which smooths (default: small)", metavar="X", least=0
+        None, "weight of the total variation loss, which smooths the picture (default: small)", metavar="X", least=0
     )
     precision: str = option(
         "auto",
-        "number format of the loss network; auto: bfloat16 where the processor supports it natively",
+        "precision of the loss network; auto: bfloat16 on processors that support it natively",
         choices=("auto", "bfloat16", "float32"),
     )
     threads: int | None = option(None, "CPU threads (default: all)", metavar="N", least=1)
@@ -239,14 +239,15 @@ class Settings(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.scales and list(self.scales) != sorted(self.scales):
-            raise errors.InputError(f"scales is {self.scales}: use sizes from coarse to fine")
+            raise errors.InputError(f"scales is {self.scales}: use sizes in order from coarse to fine")
         for name, reason in without_effect(dataclasses.asdict(self)).items():
-            raise errors.InputError(f"{name.replace('_', '-')} would have no effect: {reason}; leave it out")
+            raise errors.InputError(f"{name.replace('_', '-')} would have no effect: {reason}; omit it")
         for one, other in (("content", "style"), ("style", "content")):
             given, missing = getattr(self, f"{one}_weight"), getattr(self, f"{other}_weight")
             if given is not None and missing is None and getattr(self, f"{other}_layers") != "none":
                 raise errors.InputError(
-                    f"{one}-weight needs {other}-weight: give both, or leave the {other} out by --{other}-layers none"
+                    f"{one}-weight needs {other}-weight: "
+                    f"specify both, or drop the {other} loss with --{other}-layers none"
                 )
 
     @property
@@ -308,11 +309,11 @@ class TrainingSettings(Options):
     style_size: int = option(
         512, "long side of the painting; larger means larger brush strokes", metavar="PIXELS", least=64
     )
-    learning_rate: float = option(6e-3, "initial learning rate; decays by a cosine to 2 percent", metavar="X", above=0)
+    learning_rate: float = option(6e-3, "initial learning rate; cosine decay to 2 percent of it", metavar="X", above=0)
     features: str = option("compact", "loss network", choices=("compact", "vgg19"))
     finish: float = option(
         0.1,
-        "share of the steps, at the end, with vgg19 as loss network if its weights are available",
+        "final fraction of the steps that uses vgg19 as the loss network, if its weights are available",
         metavar="0..1",
         least=0,
         most=1,
@@ -324,20 +325,22 @@ class TrainingSettings(Options):
         None, "style layers, NAME[:WEIGHT],... (default: depends on the loss network)", metavar="LAYERS"
     )
     variation_weight: float | None = option(
-        None, "weight of the total variation loss (default: a small one)", metavar="X", least=0
+        None, "weight of the total variation loss (default: small)", metavar="X", least=0
     )
     # Measured on realtime (docs/realtime.md): the grid falls from 16 dB to 4, the loss rises by 3 percent.
-    grid_weight: float = option(3000.0, "weight of the loss on the grid that upsampling leaves", metavar="X", least=0)
+    grid_weight: float = option(
+        3000.0, "weight of the loss that suppresses upsampling grid artifacts", metavar="X", least=0
+    )
     border_weight: float = option(0.0, "weight of the border-consistency loss", metavar="X", least=0)
     stability_weight: float = option(
         0.0, "weight of the stability loss (output change under imperceptible input noise)", metavar="X", least=0
     )
     precision: str = option(
         "auto",
-        "number format of the networks; auto: bfloat16 on processors that support it natively",
+        "precision of the networks; auto: bfloat16 on processors that support it natively",
         choices=("auto", "bfloat16", "float32"),
     )
-    seed: int = option(0, "seed of initial weights, photos and crops", metavar="N", least=0, most=2**32 - 1)
+    seed: int = option(0, "random seed of the initial weights, photos and crops", metavar="N", least=0, most=2**32 - 1)
     threads: int | None = option(None, "CPU threads (default: all)", metavar="N", least=1)
 
     def loss(self, network: str) -> Settings:
@@ -359,7 +362,7 @@ class TrainingSettings(Options):
 
 @dataclasses.dataclass(frozen=True)
 class FilmSettings(Options):
-    """How a film is painted.
+    """How a video is painted.
 
     Attributes are described by their help texts.
 
@@ -368,14 +371,14 @@ class FilmSettings(Options):
     """
 
     strength: float = option(
-        1.0, "how much style, 0 (the film itself) to 1 (as trained)", metavar="0..1", least=0, most=1
+        1.0, "style strength, from 0 (the video itself) to 1 (as trained)", metavar="0..1", least=0, most=1
     )
-    keep_colors: bool = option(False, "keep the film's colors")
+    keep_colors: bool = option(False, "keep the video's colors")
     size: int | None = option(
-        None, "long side of the painted film (default: the film's own)", metavar="PIXELS", least=1
+        None, "long side of the painted video (default: the video's own)", metavar="PIXELS", least=1
     )
-    flicker: bool = option(False, "paint each frame on its own, which flickers")
-    threads: int = option(0, "CPU threads, 0 for all", metavar="N", least=0)
+    flicker: bool = option(False, "paint each frame independently (no flicker suppression)")
+    threads: int | None = option(None, "CPU threads (default: all)", metavar="N", least=1)
 
 
 # What runs an exported network; auto: LiteRT for a few pictures, the SavedModel for many.
@@ -393,12 +396,14 @@ class StylizeSettings(Options):
     """
 
     strength: float = option(
-        1.0, "how much style, 0 (the photo itself) to 1 (as trained)", metavar="0..1", least=0, most=1
+        1.0, "style strength, from 0 (the photo itself) to 1 (as trained)", metavar="0..1", least=0, most=1
     )
     keep_colors: bool = option(False, "keep the photo's colors")
     size: int | None = option(None, "long side of the result (default: the photo's own)", metavar="PIXELS", least=1)
-    keep_gps: bool = option(False, "keep the place where the photo was taken in the result's metadata")
-    runtime: str = option("auto", "what runs the network; auto: litert for a few photos", choices=RUNTIMES)
+    keep_gps: bool = option(False, "keep the photo's GPS location in the result's metadata")
+    runtime: str = option(
+        "auto", "inference runtime; auto: litert for a few photos, savedmodel for many", choices=RUNTIMES
+    )
     threads: int | None = option(None, "CPU threads (default: all)", metavar="N", least=1)
 
 
@@ -414,10 +419,10 @@ class EvaluationSettings(Options):
     sizes: tuple[int, ...] = option((256,), "long sides to score at", metavar="PIXELS", least=1, flag="size", nargs="+")
     features: str | None = option(
         None,
-        "loss network that scores (default: vgg19, or compact if the style has statistics for compact only)",
+        "loss network used for scoring (default: vgg19, or compact if the style has statistics for compact only)",
         choices=("vgg19", "compact"),
     )
-    runtime: str = option("savedmodel", "runtime of the network", choices=("litert", "savedmodel"))
+    runtime: str = option("savedmodel", "inference runtime", choices=("litert", "savedmodel"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import secrets
 
 from tfstyle import errors
 
-__all__ = ["atomic_write", "check_folder", "digest", "is_folder"]
+__all__ = ["atomic_write", "check_folder", "digest", "is_folder", "write_error"]
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
@@ -27,9 +27,7 @@ def atomic_write(path: str | os.PathLike[str], data: bytes) -> None:
     except errors.InputError:
         raise
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
-        full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
-        kind = errors.ShortageError if full else errors.InputError
-        raise kind(f"{path}: cannot be written: {_cause(error)}") from error
+        raise write_error(path, error) from error
 
 
 def check_folder(path: str | os.PathLike[str]) -> None:
@@ -40,7 +38,7 @@ def check_folder(path: str | os.PathLike[str]) -> None:
     """
     folder = _target(path).parent
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise errors.InputError(f"{path}: nothing can be written into {folder}: choose another folder")
+        raise errors.InputError(f"{path}: {folder} is not writable: choose another folder")
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
@@ -64,10 +62,22 @@ def digest(path: str | os.PathLike[str]) -> str:
         raise errors.InputError(f"{path}: cannot be read: {_cause(error)}") from error
 
 
+def write_error(path: str | os.PathLike[str], error: Exception) -> errors.InputError:
+    """Returns the error to raise for a failed write: a `ShortageError` if the disk or the quota is full.
+
+    Args:
+        path: The file that was being written.
+        error: What the system raised.
+    """
+    full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
+    kind = errors.ShortageError if full else errors.InputError
+    return kind(f"{path}: cannot be written: {_cause(error)}")
+
+
 def _target(path: str | os.PathLike[str]) -> pathlib.Path:
     target = pathlib.Path(os.path.realpath(path))
     if not target.parent.is_dir():
-        raise errors.InputError(f"{path}: there is no folder {target.parent}: make it first")
+        raise errors.InputError(f"{path}: folder {target.parent} does not exist: create it first")
     if target.exists() and not target.is_file():
         raise errors.InputError(f"{path}: is not a file: choose another name")
     return target

@@ -60,7 +60,7 @@ class MirrorPadding(EdgePadding):
             ValueError: the map is smaller than the margin (where its size is known).
         """
         if any(isinstance(side, int) and side < self.size for side in inputs.shape[1:3]):  # JAX has symbolic sizes.
-            raise ValueError(f"a map of {inputs.shape[1:3]} is smaller than the margin of {self.size} to mirror")
+            raise ValueError(f"a {inputs.shape[1:3]} feature map is too small to mirror a margin of {self.size}")
         return super().call(inputs)
 
     def _margins(self, inputs: Tensor, axis: int) -> tuple[list[Tensor], list[Tensor]]:

@@ -16,7 +16,9 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
     options.add_settings(parser, config.BenchmarkSettings, title="benchmark")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write all times and the machine's description as JSON")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write all timings and a description of the machine as JSON"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -44,7 +46,7 @@ def _print(result: "benchmarking.Benchmark") -> None:
     from rich import table
 
     settings = result.settings
-    title = f"{settings.width}x{settings.height} pixels, {settings.rounds} pictures each, in turns"
+    title = f"{settings.width}x{settings.height} pixels, {settings.rounds} pictures each, interleaved"
     listing = table.Table(title=title, title_justify="left", box=None)
     listing.add_column("network, engine, number format", no_wrap=True)
     for name in ("median s", "minimum s", "speed, PyTorch\nfloat32 = 1", "difference in\ngray levels"):

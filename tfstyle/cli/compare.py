@@ -12,7 +12,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
     parser.add_argument("content", metavar="CONTENT", help="the photo")
-    parser.add_argument("style", metavar="STYLE", help="a painting's file or a style's name")
+    parser.add_argument("style", metavar="STYLE", help="a painting file or a style name")
     parser.add_argument(
         "--vary",
         required=True,
@@ -51,5 +51,5 @@ def run(arguments: argparse.Namespace) -> None:
         )
     )
     table, curves = comparison.report_files(arguments.output)
-    console.say(f"saved {arguments.output}, the single pictures in {pathlib.Path(arguments.output).with_suffix('')}")
+    console.say(f"saved {arguments.output}, individual pictures in {pathlib.Path(arguments.output).with_suffix('')}")
     console.say(f"saved {table} and {curves}")

@@ -14,10 +14,16 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
     parser.add_argument("-o", "--output", metavar="OUT", default="tfstyle-demo.png", help="default: %(default)s")
-    parser.add_argument("--style", metavar="NAME", help="one that tfstyle styles lists (default: all trained styles)")
+    parser.add_argument(
+        "--style", metavar="NAME", help='a style listed by "tfstyle styles" (default: all trained styles)'
+    )
     parser.add_argument("--resume", action="store_true", help="continue an interrupted demo")
     parser.add_argument(
-        "--size", type=int, default=256, metavar="PIXELS", help="long side of the slow pictures (default: %(default)s)"
+        "--size",
+        type=int,
+        default=256,
+        metavar="PIXELS",
+        help="long side of the pictures painted by optimization (default: %(default)s)",
     )
 
 
@@ -54,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
         entries, arguments.output, first=[("photo", photo.rgb), *fast], resume=arguments.resume
     )
     following.follow_series(iter(series))
-    console.say(f"saved {arguments.output}, the single pictures in {pathlib.Path(arguments.output).with_suffix('')}")
+    console.say(f"saved {arguments.output}, individual pictures in {pathlib.Path(arguments.output).with_suffix('')}")
 
 
 def _photo() -> images.Photo:

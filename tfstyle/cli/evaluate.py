@@ -15,8 +15,10 @@ __all__ = ["add_arguments", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
-    parser.add_argument("style", metavar="STYLE", help="a trained style's folder or a shipped style's name")
-    parser.add_argument("--photos", required=True, metavar="FOLDER", help="photos that the network has not seen")
+    parser.add_argument("style", metavar="STYLE", help="a trained style: its name or its folder")
+    parser.add_argument(
+        "--photos", required=True, metavar="FOLDER", help="folder of photos that the network has not seen"
+    )
     options.add_settings(parser, config.EvaluationSettings, title="evaluation")
     parser.add_argument("-o", "--output", metavar="FILE", help="write all figures as JSON")
 

@@ -19,14 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from tfstyle.optimization import outputs
 
     parser.add_argument("content", nargs="?", metavar="CONTENT", help="the photo")
-    parser.add_argument("style", nargs="*", metavar="STYLE", help="a painting's file or a style's name, or several")
+    parser.add_argument("style", nargs="*", metavar="STYLE", help="painting files or style names")
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="result (.png, .jpg, .webp, .tiff)")
     parser.add_argument(
         "--recipe",
         metavar="PICTURE",
         help="re-run the recipe stored in a picture; the output is byte-identical unless settings are given",
     )
-    parser.add_argument("--resume", action="store_true", help="continue the interrupted run of OUT")
+    parser.add_argument("--resume", action="store_true", help="continue the interrupted run that was writing OUT")
     options.add_settings(parser, outputs.Outputs, leave_out=("output",), title="reports")
     options.add_settings(parser)
 
@@ -60,17 +60,17 @@ def _check(arguments: argparse.Namespace) -> None:
     if arguments.recipe:
         images.load_recipe(arguments.recipe)
         if arguments.resume:
-            raise errors.InputError("--resume continues the run of OUT: leave out --recipe")
+            raise errors.InputError("--resume continues the run that was writing OUT: omit --recipe")
         return
     options.read_settings(arguments)
     if arguments.content is None:
         if not arguments.resume:
             raise errors.InputError(
-                "give a photo and a painting (or --recipe PICTURE): tfstyle optimize CONTENT STYLE -o OUT"
+                "specify a photo and a painting (or --recipe PICTURE): tfstyle optimize CONTENT STYLE -o OUT"
             )
         return
     if not arguments.style:
-        raise errors.InputError("give a painting, or a name that tfstyle styles lists, after the photo")
+        raise errors.InputError('specify a painting after the photo: a file, or a style listed by "tfstyle styles"')
     images.load_image(arguments.content)
 
 
@@ -90,5 +90,5 @@ def _job(arguments: argparse.Namespace, interrupted: dict[str, Any] | None) -> "
     if arguments.content is not None:
         return recipes.prepare(arguments.content, arguments.style, options.read_settings(arguments))
     if interrupted is None:
-        raise errors.InputError(f"{arguments.output} has no interrupted run to resume: give CONTENT and STYLE")
+        raise errors.InputError(f"{arguments.output} has no interrupted run to resume: specify CONTENT and STYLE")
     return recipes.from_recipe(interrupted, options.given_settings(arguments))

@@ -58,7 +58,9 @@ def _shown(default: Any) -> str:
 def add_sheet(parser: argparse.ArgumentParser) -> None:
     """Adds the options of every series that ends on a contact sheet."""
     parser.add_argument("-o", "--output", metavar="OUT", required=True, help="contact sheet (.png, .jpg, .webp, .tiff)")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted series; finished pictures stay")
+    parser.add_argument(
+        "--resume", action="store_true", help="continue an interrupted series, keeping finished pictures"
+    )
 
 
 def read_settings(arguments: argparse.Namespace, kind: type = config.Settings) -> Any:

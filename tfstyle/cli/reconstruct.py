@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="one picture each; NAME+NAME for several layers at once (default: as in the paper's figure)",
+        help="one picture per entry; NAME+NAME combines layers (default: as in the paper's figure)",
     )
     options.add_sheet(parser)
     options.add_settings(parser, leave_out=_LEAVE_OUT)
@@ -54,4 +54,4 @@ def run(arguments: argparse.Namespace) -> None:
             **options.given_settings(arguments),
         )
     )
-    console.say(f"saved {arguments.output}, the single pictures in {pathlib.Path(arguments.output).with_suffix('')}")
+    console.say(f"saved {arguments.output}, individual pictures in {pathlib.Path(arguments.output).with_suffix('')}")

@@ -13,11 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
     parser.add_argument("image", nargs="+", metavar="IMAGE", help="photos, or folders of photos")
     parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT", help="file of the result, or a folder for the results"
+        "-o", "--output", required=True, metavar="OUT", help="output file, or a folder for several results"
     )
-    parser.add_argument(
-        "--style", required=True, metavar="NAME|FOLDER", help="the name of a trained style, or its folder"
-    )
+    parser.add_argument("--style", required=True, metavar="NAME|FOLDER", help="a trained style: its name or its folder")
     options.add_settings(parser, config.StylizeSettings)
 
 

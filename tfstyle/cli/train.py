@@ -16,18 +16,20 @@ __all__ = ["add_arguments", "plan_from", "run", "show"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
-    parser.add_argument("painting", metavar="PAINTING", help="a painting's file or a stored style's name")
+    parser.add_argument("painting", metavar="PAINTING", help="a painting file or a style name")
     parser.add_argument("--name", required=True, metavar="NAME", help="name of the new style")
     parser.add_argument(
         "--data", required=True, metavar="DATA", help="folder of photos, or a TensorFlow dataset such as coco/2017"
     )
     parser.add_argument("-o", "--output", metavar="FOLDER", help="folder for the trained style (default: NAME)")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted training")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted training run")
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace an interrupted training or a finished style in that folder"
+        "--overwrite", action="store_true", help="replace an interrupted run or a finished style in that folder"
     )
     parser.add_argument("--begin-with", metavar="STYLE", help="start from another style's network; needs fewer steps")
-    parser.add_argument("--preview", action="store_true", help="first paint one picture with the same loss, slowly")
+    parser.add_argument(
+        "--preview", action="store_true", help="first paint one photo by the slow path, with the same loss"
+    )
     parser.add_argument(
         "--sample-every", type=int, default=500, metavar="N", help="paint samples every N steps (default: 500)"
     )
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     with console.Interrupts().watch() as interrupts:
         unusable = show(session.run(), plan.name, interrupts)
-    left_out = f"; {unusable} photos were broken, gray or too small and left out" if unusable else ""
+    left_out = f"; {unusable} photos were skipped (damaged, grayscale or too small)" if unusable else ""
     console.say(f"saved {plan.folder}: stylize with tfstyle stylize PHOTO --style {plan.folder}{left_out}")
 
 

@@ -18,12 +18,12 @@ _UPDATE_EVERY = 0.25
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the subcommand's arguments."""
-    parser.add_argument("film", metavar="IN", help="a film, a GIF, or a folder of frames")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="an .mp4, a .gif, or a folder for frames")
+    parser.add_argument("film", metavar="IN", help="a video, a GIF, or a folder of frames")
     parser.add_argument(
-        "--style", required=True, metavar="NAME|FOLDER", help="the name of a trained style, or its folder"
+        "-o", "--output", required=True, metavar="OUT", help="an .mp4 or .gif file, or a folder for the frames"
     )
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted film")
+    parser.add_argument("--style", required=True, metavar="NAME|FOLDER", help="a trained style: its name or its folder")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted video")
     options.add_settings(parser, config.FilmSettings)
 
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> None:
             "run the same command with --resume to continue"
         )
         raise KeyboardInterrupt
-    console.say(f"saved {arguments.output}: {last.step} frames, {last.frames_per_second:.1f} a second")
+    console.say(f"saved {arguments.output}: {last.step} frames, {last.frames_per_second:.1f} per second")
 
 
 def _report_source(film: str, last: tfstyle.FilmProgress) -> None:
@@ -53,7 +53,7 @@ def _report_source(film: str, last: tfstyle.FilmProgress) -> None:
     if last.skipped:
         console.say(f"{film}: {last.skipped} damaged frame{'s' * (last.skipped > 1)} skipped")
     if last.is_truncated:
-        console.say(f"{film}: is cut off: it ends before the time in its header")
+        console.say(f"{film}: is truncated: it ends before the time in its header")
     for note in last.notes:
         console.say(f"{film}: {note}")
 

@@ -278,7 +278,7 @@ def _check_interpreters(settings: config.BenchmarkSettings) -> None:
     for engine in ("torch", "onnx"):
         python = getattr(settings, engine)
         if python and not shutil.which(python):
-            raise errors.InputError(f"{python}: is not a program: give --{engine} a Python interpreter")
+            raise errors.InputError(f"{python}: is not a program: pass a Python interpreter to --{engine}")
 
 
 def _machine() -> dict[str, Any]:

@@ -94,7 +94,7 @@ def started(
             )
         except OSError as error:
             raise errors.InputError(
-                f"{python}: cannot be run ({error.strerror}): give --{engine} a Python interpreter"
+                f"{python}: cannot be run ({error.strerror}): pass a Python interpreter to --{engine}"
             ) from error
     with process:
         try:

@@ -112,7 +112,7 @@ def evaluate(  # noqa: PLR0913 - the public form of `EvaluationSettings`
         print(evaluation.sizes[256].median.iterations)
 
     Args:
-        style: a trained style's folder or a shipped style's name.
+        style: a trained style: its name or its folder.
         photos: a folder of photos.
         count: number of photos to score, the first ones by name.
         sizes: long sides to score at, pixels.
@@ -137,7 +137,7 @@ def evaluation_steps(
     """Does what `evaluate` does, step by step.
 
     Args:
-        style: a trained style's folder or a shipped style's name.
+        style: a trained style: its name or its folder.
         photos: a folder of photos.
         settings: of the evaluation.
 
@@ -151,7 +151,7 @@ def evaluation_steps(
     found = images.find_photos(photos)
     paths = found.paths[: settings.count]
     if not paths:
-        raise errors.InputError(f"{photos}: no photos there: give a folder with {images.KINDS} files")
+        raise errors.InputError(f"no photos found in {photos}: use a folder with {images.KINDS} files")
     found.warn_of_skipped()
     pictures = {size: _photos(pathlib.Path(photos), paths, size) for size in settings.sizes}
     features, target = _loss(folder, settings.features)
@@ -194,6 +194,6 @@ def _photos(folder: pathlib.Path, paths: Sequence[pathlib.Path], size: int) -> d
         if min(photo.shape[:2]) < metrics.SMALLEST:
             raise errors.InputError(
                 f"{path}: has {min(photo.shape[:2])} pixels on its short side at --size {size}; scores need "
-                f"{metrics.SMALLEST}: use a larger --size, or leave the photo out"
+                f"{metrics.SMALLEST}: use a larger --size, or remove the photo"
             )
     return {str(path.relative_to(folder)): photo for path, photo in photos.items()}

@@ -17,6 +17,6 @@ def check_size(width: int, height: int) -> None:
         errors.InputError: It is empty, or larger than `MAX_PIXELS` or `MAX_SIDE`.
     """
     if not 0 < width * height <= MAX_PIXELS:
-        raise errors.InputError(f"has {width}x{height} pixels: make it smaller, up to {MAX_PIXELS} pixels are accepted")
+        raise errors.InputError(f"has {width}x{height} pixels: shrink it to {MAX_PIXELS} pixels or fewer")
     if max(width, height) > MAX_SIDE:
-        raise errors.InputError(f"has {width}x{height} pixels: crop it, a side of up to {MAX_SIDE} is accepted")
+        raise errors.InputError(f"has {width}x{height} pixels: crop it to at most {MAX_SIDE} pixels per side")

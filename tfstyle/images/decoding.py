@@ -99,17 +99,17 @@ def broken_link(path: pathlib.Path) -> str:
 def _refuse_non_files(source: str | os.PathLike[str] | bytes) -> None:
     if isinstance(source, bytes):
         if not source:
-            raise errors.InputError("is empty (0 bytes): give an intact image file")
+            raise errors.InputError("is empty (0 bytes): use an undamaged image file")
         return
     path = pathlib.Path(source)
     if path.is_symlink() and not path.exists():
-        raise errors.InputError(f"is {broken_link(path)}: give an image file")
+        raise errors.InputError(f"is {broken_link(path)}: use an image file")
     if path.is_dir():
-        raise errors.InputError("is a folder: give one image file")
+        raise errors.InputError("is a folder: use an image file")
     if path.exists() and not path.is_file():
-        raise errors.InputError("is not a regular file: give an image file")
+        raise errors.InputError("is not a regular file: use an image file")
     if path.stat().st_size == 0:
-        raise errors.InputError("is empty (0 bytes): give an intact image file")
+        raise errors.InputError("is empty (0 bytes): use an undamaged image file")
 
 
 def _refuse_raw(file: BinaryIO, head: bytes) -> None:
@@ -121,7 +121,7 @@ def _refuse_raw(file: BinaryIO, head: bytes) -> None:
 def _reason(head: bytes, error: Exception) -> str:
     match error:
         case Image.DecompressionBombError():
-            return f"has too many pixels: make it smaller, up to {bounds.MAX_PIXELS} are accepted"
+            return f"has too many pixels: shrink it to {bounds.MAX_PIXELS} or fewer"
         case Image.UnidentifiedImageError() | KeyError():  # KeyError: a reader that this Pillow lacks
             return _unknown_kind(head)
         case FileNotFoundError():
@@ -130,7 +130,7 @@ def _reason(head: bytes, error: Exception) -> str:
             return "cannot be read: permission denied"
         case ValueError() if "MAX_TEXT" in str(error):
             return f"has more than {_MAX_METADATA >> 20} MiB of metadata in one piece: save it without metadata"
-    return f"is damaged, cut off or of an unknown kind ({_line(error)}): give an intact copy"
+    return f"is damaged, truncated or in an unknown format ({_line(error)}): use an undamaged copy"
 
 
 def _unknown_kind(head: bytes) -> str:
@@ -140,7 +140,7 @@ def _unknown_kind(head: bytes) -> str:
         return "is an SVG drawing: export it as PNG"
     if head[4:8] == b"ftyp":
         return "is a HEIC photo or a video, which cannot be read: convert it to JPEG"
-    return f"is not a picture of a known kind, or damaged: give a {KINDS} file"
+    return f"is damaged or not in a supported image format: use a {KINDS} file"
 
 
 def _line(error: Exception) -> str:

@@ -108,7 +108,8 @@ def check_writable(path: str | os.PathLike[str], size: tuple[int, int] | None = 
 
 def _format(suffix: str, quality: int) -> str:
     if suffix.lower() not in _WRITERS:
-        raise errors.InputError(f"cannot write {suffix or 'a name without suffix'!r}: choose {', '.join(_WRITERS)}")
+        given = repr(suffix) if suffix else "a file name without an extension"
+        raise errors.InputError(f"cannot write {given}: choose {', '.join(_WRITERS)}")
     if not 1 <= quality <= 100:
         raise errors.InputError(f"quality must be 1 to 100, got {quality}")
     return _WRITERS[suffix.lower()]
@@ -120,7 +121,7 @@ def _checked_rgb(image: np.ndarray) -> np.ndarray:
     if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
         raise errors.InputError(f"a picture has the shape [H, W, 3], got {list(np.shape(image))}")
     if not np.isfinite(array).all():
-        raise errors.InputError("the picture has NaN or infinite values: the computation that made it diverged")
+        raise errors.InputError("the picture contains NaN or infinite values: the computation diverged")
     return array
 
 
@@ -128,7 +129,7 @@ def _picture(rgb: np.ndarray, alpha: np.ndarray | None, *, on_white: bool) -> Im
     if alpha is None:
         return Image.fromarray(_to_uint8(rgb))
     if alpha.shape != rgb.shape[:2] or not np.isfinite(alpha).all():
-        raise errors.InputError(f"alpha must be numbers {list(rgb.shape[:2])}, got {list(alpha.shape)}")
+        raise errors.InputError(f"alpha must be an array {list(rgb.shape[:2])} of numbers, got {list(alpha.shape)}")
     opacity = np.clip(alpha, 0, 1)[..., np.newaxis]
     if on_white:
         return Image.fromarray(_to_uint8(rgb * opacity + 255 * (1 - opacity)))
@@ -164,7 +165,7 @@ def _check_sides(name: str, height: int, width: int) -> None:
     longest = _LONGEST.get(name)
     if longest and max(height, width) > longest:
         raise errors.InputError(
-            f"{name} holds at most {longest} pixels a side, got {width}x{height}: choose .png or .tif"
+            f"{name} supports at most {longest} pixels per side, got {width}x{height}: choose .png or .tif"
         )
 
 
@@ -173,5 +174,5 @@ def _written(picture: Image.Image, name: str, options: Mapping[str, Any]) -> byt
     try:
         picture.save(buffer, name, icc_profile=profiles.srgb_profile(), **options)
     except (OSError, ValueError) as error:
-        raise errors.InputError(f"{name} cannot hold this picture and its recipe ({error}): choose .png") from error
+        raise errors.InputError(f"{name} cannot store this picture and its recipe ({error}): choose .png") from error
     return buffer.getvalue()

@@ -130,7 +130,7 @@ def _reason_to_skip(path: pathlib.Path, *, is_file: bool) -> str | None:
             return None
         if suffix in _RAW:
             return "camera raw: export it as JPEG or TIFF"
-        return "HEIC: convert it to JPEG" if suffix in _HEIC else "not a picture of a known kind"
+        return "HEIC: convert it to JPEG" if suffix in _HEIC else "not a supported image format"
     if path.is_symlink():
         return decoding.broken_link(path)
     return "not a regular file"
@@ -150,7 +150,7 @@ def is_folder_name(output: str | os.PathLike[str]) -> bool:
     try:
         encoding.check_format(suffix)
     except errors.InputError as error:
-        raise errors.InputError(f"{text}: {error}, or name a folder") from error
+        raise errors.InputError(f"{text}: {error}, or specify a folder") from error
     return False
 
 

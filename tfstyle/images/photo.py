@@ -76,7 +76,7 @@ def resize(photo: Photo, height: int, width: int) -> Photo:
     """
     if min(height, width) < 1 or height * width > bounds.MAX_PIXELS:
         raise errors.InputError(
-            f"cannot resize to {width}x{height}: choose a size of 1 to {bounds.MAX_PIXELS} pixels in all"
+            f"cannot resize to {width}x{height}: choose a size of 1 to {bounds.MAX_PIXELS} pixels in total"
         )
     if photo.size == (height, width):
         return photo

@@ -89,7 +89,7 @@ def _gray32(values: np.ndarray) -> np.ndarray:
     """Scales int32 gray to 0..255; its white is a guess: 255 or 65535 if no value is larger, else it is stretched."""
     low, high = values.min(), values.max()
     if not np.isfinite(high - low):
-        raise errors.InputError("has pixels that are not finite numbers: give an intact image")
+        raise errors.InputError("has NaN or infinite pixels: use an undamaged image")
     for white in (255, 65535):
         if low >= 0 and high <= white:
             return values * (255 / white)

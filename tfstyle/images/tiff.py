@@ -138,7 +138,7 @@ def _page(file: BinaryIO, tifffile: Any) -> tuple[np.ndarray, int, bool]:
     with tifffile.TiffFile(file) as document:
         page = document.pages.first
         if page.photometric not in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB) or page.samplesperpixel > 5:
-            raise errors.InputError("is a TIFF of a rare kind: export it as a 16-bit RGB TIFF")
+            raise errors.InputError("is an unsupported kind of TIFF: export it as a 16-bit RGB TIFF")
         try:
             array = page.asarray()
         except Exception as error:
@@ -195,7 +195,7 @@ def scaled(values: np.ndarray) -> np.ndarray:
         errors.InputError: Some values are NaN or infinite.
     """
     if not np.isfinite(values).all():
-        raise errors.InputError("has pixels that are not finite numbers: give an intact image")
+        raise errors.InputError("has NaN or infinite pixels: use an undamaged image")
     some = values.ravel()[:: max(1, values.size // _SAMPLES)]
     low, high = np.quantile(some.astype(np.float64), [1 - _HIGHLIGHTS, _HIGHLIGHTS])
     for white, brightest in _WHITES:

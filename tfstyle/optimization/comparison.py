@@ -24,7 +24,7 @@ def compare(
 
     Args:
         content: the photo's file.
-        style: a painting's file or a stored style's name.
+        style: a painting file or a stored style name.
         vary: ``SETTING=A,B,...``, such as ``optimizer=adam,lbfgs`` or ``ratio=1e-2,1e-4``; see `variants.parse`.
         output: file of the contact sheet.
         resume: keep what an interrupted comparison has finished.
@@ -35,7 +35,7 @@ def compare(
 
     Raises:
         InputError: unusable input.
-        BrokenLoss: the loss of a run is no longer a finite number.
+        BrokenLoss: the loss of a run became NaN or infinite.
     """
     several = variants.parse(vary, settings)
     runs = open_series(content, style, several, output, resume=resume)
@@ -55,7 +55,7 @@ def open_series(
 
     Args:
         content: the photo's file.
-        style: a painting's file or a stored style's name.
+        style: a painting file or a stored style name.
         several: label and settings of each run.
         output: file of the contact sheet.
         resume: keep what an interrupted comparison has finished.

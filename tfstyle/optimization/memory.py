@@ -60,4 +60,4 @@ def check_paintings(
 
 
 def _shortage(needed: float, free: float) -> str:
-    return f"about {needed / 2**30:.1f} GB of memory, {free / 2**30:.1f} GB are free"
+    return f"about {needed / 2**30:.1f} GB of memory, but only {free / 2**30:.1f} GB is free"

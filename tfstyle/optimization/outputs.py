@@ -25,7 +25,7 @@ class Outputs(config.Options):
     timelapse: str | None = config.option(None, "animation of the run (.gif, .mp4)", metavar="FILE")
     log: str | None = config.option(None, "losses of every step (.csv)", metavar="FILE")
     plot: str | None = config.option(None, "loss curves (.png, .svg, .pdf)", metavar="FILE")
-    keep_gps: bool = config.option(False, "keep the place where the photo was taken in the result's metadata")
+    keep_gps: bool = config.option(False, "keep the photo's GPS location in the result's metadata")
 
     def check(self) -> None:
         """Checks that every file can be written, before any work is done.

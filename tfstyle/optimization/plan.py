@@ -157,12 +157,14 @@ def check_objective(objective: perceptual.Objective, style_count: int, settings:
     """
     if not (objective.layers or objective.variation or objective.pixels):
         raise errors.InputError(
-            "no layers and no weights are left, so nothing would change: give content or style layers"
+            "all loss terms are disabled, so there is nothing to optimize: specify content or style layers"
         )
     if objective.style and not style_count:
-        raise errors.InputError("no style: give a painting's file or the name of a stored style")
+        raise errors.InputError("no style: specify a painting file or a style name")
     if settings.style_weights and len(settings.style_weights) != style_count:
-        raise errors.InputError(f"{len(settings.style_weights)} numbers of --style-weights for {style_count} styles")
+        raise errors.InputError(
+            f"{len(settings.style_weights)} values in --style-weights for {style_count} styles: give one per style"
+        )
 
 
 def can_warm_up(network: str, objective: perceptual.Objective, settings: config.Settings) -> bool:
@@ -212,7 +214,9 @@ def scales_for(size: tuple[int, int], settings: config.Settings, network: str, *
 def _sides(long_side: int, settings: config.Settings) -> tuple[int, ...]:
     """Long side of each scale."""
     if settings.scales and settings.size and settings.scales[-1] != settings.size:
-        raise errors.InputError(f"--size {settings.size} is not the last of --scales {settings.scales}: leave one out")
+        raise errors.InputError(
+            f"--size {settings.size} is not the last of --scales {settings.scales}: omit one of them"
+        )
     long_side = settings.size or min(long_side, _DEFAULT_SIZE)
     return settings.scales or ((long_side // 2, long_side) if long_side >= _COARSEST * 2 else (long_side,))
 
@@ -223,7 +227,7 @@ def _steps(count: int, settings: config.Settings) -> list[int]:
     if not given:
         return [_COARSE_STEPS] * (count - 1) + [_FINE_STEPS]
     if len(given) not in (1, count):
-        raise errors.InputError(f"{len(given)} numbers of --iterations for {count} scales: give one, or one per scale")
+        raise errors.InputError(f"{len(given)} values in --iterations for {count} scales: give one, or one per scale")
     return list(given) * count if len(given) == 1 else list(given)
 
 
@@ -237,4 +241,4 @@ def size_option(settings: config.Settings, size: int) -> str:
     Returns:
         Words that follow "use".
     """
-    return f"--scales that end on {size}" if settings.scales else f"--size {size}"
+    return f"--scales ending with {size}" if settings.scales else f"--size {size}"

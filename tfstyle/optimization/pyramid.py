@@ -175,4 +175,4 @@ def _first_painting(styles: Sequence[stylebook.Style]) -> images.Photo:
     for style in styles:
         if isinstance(style, stylebook.Painting):
             return style.photo
-    raise errors.InputError("--start style needs a painting's file: stored styles hold no picture")
+    raise errors.InputError("--start style needs a painting file: stored styles contain no picture")

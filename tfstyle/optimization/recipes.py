@@ -154,7 +154,9 @@ def from_recipe(
         find, names = _Finder(dict(recipe["sha256"]), folder), [recipe["content"], *recipe["style"]]
         settings = config.Settings.from_stored(recipe["settings"])
         if inputs and len(inputs) != len(names):
-            raise errors.InputError(f"the recipe has {len(names) - 1} styles: give the photo and as many, or none")
+            raise errors.InputError(
+                f"the recipe has {len(names) - 1} styles: specify the photo and as many styles, or no inputs at all"
+            )
         content, *styles = (
             find(name, label, _style_digest if index else files.digest)
             for index, (name, label) in enumerate(zip(inputs or names, _labels(len(names)), strict=True))
@@ -167,7 +169,7 @@ def from_recipe(
     except (AttributeError, KeyError, TypeError) as error:
         version = recipe.get("tfstyle", "another program")
         raise errors.InputError(
-            f"the recipe is by tfstyle {version}, which tfstyle {_version.__version__} cannot repeat"
+            f"the recipe was written by tfstyle {version} and cannot be reproduced with tfstyle {_version.__version__}"
         ) from error
     job = prepare(content, styles, dataclasses.replace(settings, **located))
     for label, digest in find.hashes.items():
@@ -212,7 +214,7 @@ def _style_digest(name: str) -> str:
 
 
 def _changed(label: str) -> str:
-    return f"the recipe's {label} has changed since: the result would be a different one"
+    return f"the recipe's {label} has changed since then: the result would be different"
 
 
 def _labels(count: int) -> list[str]:

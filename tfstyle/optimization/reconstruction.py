@@ -75,7 +75,7 @@ def reconstruct_layers(
 
     Raises:
         InputError: unusable pictures, layers or settings.
-        BrokenLoss: the loss of a run is no longer a finite number.
+        BrokenLoss: the loss of a run became NaN or infinite.
     """
     size = {} if settings.get("size") or settings.get("scales") else {"size": _SIZE}
     job = recipes.prepare(image, [], config.Settings(**{"start": "noise", **size, **settings}))

@@ -17,7 +17,7 @@ __all__ = ["BrokenLoss", "Iterate", "Optimization"]
 
 
 class BrokenLoss(errors.InputError):
-    """The loss is no longer a finite number.
+    """The loss became NaN or infinite.
 
     Attributes:
         image: the last good picture, ``[H, W, 3]``, 0..255.
@@ -25,7 +25,7 @@ class BrokenLoss(errors.InputError):
 
     def __init__(self, term: str, image: np.ndarray) -> None:
         super().__init__(
-            f"the loss is not a finite number at {term}: use --precision float32, a smaller weight or learning rate"
+            f"the loss became NaN or infinite at {term}: use --precision float32, a smaller weight or learning rate"
         )
         self.image = image
 

@@ -59,7 +59,7 @@ class Series:
         InputError: the sheet or the folder cannot be written.
 
     Attributes:
-        folder: of the single pictures.
+        folder: of the individual pictures.
         rows: the losses of each run, complete at the end.
     """
 
@@ -84,7 +84,7 @@ class Series:
 
         Raises:
             InputError: unusable input.
-            BrokenLoss: the loss of a run is no longer a finite number.
+            BrokenLoss: the loss of a run became NaN or infinite.
         """
         pictures = []
         for number, entry in enumerate(self._entries, start=1):
@@ -116,7 +116,9 @@ def _folder(output: str | pathlib.Path) -> pathlib.Path:
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:
-        raise errors.InputError(f"{folder}: the single pictures need this folder: {error.strerror}") from error
+        raise errors.InputError(
+            f"{folder}: cannot create the folder for the individual pictures: {error.strerror}"
+        ) from error
     files.check_folder(folder / "picture.png")
     return folder
 

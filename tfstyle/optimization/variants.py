@@ -31,7 +31,7 @@ def parse(vary: str, given: Mapping[str, Any]) -> list[tuple[str, config.Setting
     field = _ALIASES.get(name, name.replace("-", "_"))
     known = [each.name for each in dataclasses.fields(config.Settings)]
     if not values or field not in [*known, "ratio"]:
-        raise errors.InputError(f"vary {vary!r}: write SETTING=A,B,... with one of ratio, layers, {', '.join(known)}")
+        raise errors.InputError(f"vary {vary!r}: use SETTING=A,B,... with one of ratio, layers, {', '.join(known)}")
     several = [{**given, **_change(field, value)} for value in values.split(",")]
     useless = set.intersection(*(set(config.without_effect(each)) for each in several))
     return [

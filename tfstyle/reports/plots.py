@@ -52,5 +52,5 @@ def new_figure(path: str | pathlib.Path) -> tuple[Any, str]:
         raise errors.InputError('plots need Matplotlib: pip install "tfstyle[plot]"') from None
     empty, suffix = figure.Figure(figsize=(7, 4.5), layout="constrained"), pathlib.Path(path).suffix[1:].lower()
     if suffix not in empty.canvas.get_supported_filetypes():
-        raise errors.InputError(f"{path}: plots are written as .png, .svg or .pdf")
+        raise errors.InputError(f"{path}: unsupported plot format: use .png, .svg or .pdf")
     return empty, suffix

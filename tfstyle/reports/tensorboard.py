@@ -29,7 +29,7 @@ class Board:
         try:
             self._writer = tf.summary.create_file_writer(str(folder))
         except tf.errors.OpError as error:
-            raise errors.InputError(f"{folder}: no event file can be written there: choose another folder") from error
+            raise errors.InputError(f"{folder}: cannot write event files there: choose another folder") from error
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
         """Appends a step's values and flushes them to disk."""

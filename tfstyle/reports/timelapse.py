@@ -31,7 +31,7 @@ class Timelapse:
     def __init__(self, path: str | pathlib.Path, *, long_side: int = 480, most: int = 120) -> None:
         self.path = pathlib.Path(path)
         if self.path.suffix.lower() not in {".gif", ".mp4"}:
-            raise errors.InputError(f"{path}: an animation is written as .gif or .mp4")
+            raise errors.InputError(f"{path}: unsupported animation format: use .gif or .mp4")
         if self.path.suffix.lower() == ".mp4":
             _check_av()
         self._long_side, self._most, self._every = long_side, most, 1
@@ -101,4 +101,4 @@ def _check_av() -> None:
     try:
         video.import_av()
     except errors.InputError as error:
-        raise errors.InputError(f"{error}, or write a .gif") from error
+        raise errors.InputError(f"{error}, or use .gif") from error

@@ -127,7 +127,7 @@ class StyleFolder(os.PathLike[str]):
             raise self._without_card() from error
 
     def _without_card(self) -> errors.InputError:
-        return errors.InputError(f"{self.path}: {self.card.name} is missing or damaged: train the style again")
+        return errors.InputError(f"{self.path}: {self.card.name} is missing or damaged: retrain the style")
 
 
 def root() -> pathlib.Path:
@@ -165,6 +165,6 @@ def find(style: str | os.PathLike[str]) -> StyleFolder:
     if known is None:
         names = ", ".join(trained()) or "none is installed"
         raise errors.InputError(
-            f"no style {os.fspath(style)!r}: give a folder that tfstyle train wrote, or one of: {names}"
+            f"no style {os.fspath(style)!r}: use a folder written by tfstyle train, or one of: {names}"
         )
     return known

@@ -28,12 +28,11 @@ def load(source: str | os.PathLike[str]) -> style.Style:
             return stored.StoredStyle.open(trained.statistics, trained.name)
         if text not in known:  # A folder of results may have the name of a style.
             raise errors.InputError(
-                f"{text}: no style there ({trained.statistics.name} is missing): give a folder that tfstyle train wrote"
+                f"{text}: no style found there ({trained.statistics.name} is missing): "
+                "use a folder written by tfstyle train"
             )
     elif os.path.lexists(text) or pathlib.Path(text).suffix:  # lexists accepts names too long for a file.
         return painting.Painting.open(text)
     if text not in known:
-        raise errors.InputError(
-            f"there is no painting or style {text!r}: give a picture's file or one of {', '.join(known)}"
-        )
+        raise errors.InputError(f"no painting or style {text!r}: use an image file or one of {', '.join(known)}")
     return known[text]

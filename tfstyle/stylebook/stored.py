@@ -102,7 +102,7 @@ class StoredStyle:
         else:
             stored = {key.rpartition("/")[2] for key in self.arrays if key.startswith(f"{backbone}/")}
             reason = f"has no statistics for layer {min(set(layers) - stored)}, only for {', '.join(sorted(stored))}"
-        raise errors.InputError(f"style {self.name!r} {reason}: give the painting's file instead of its name")
+        raise errors.InputError(f"style {self.name!r} {reason}: use the painting file instead of its name")
 
     def packed(self, title: str = "") -> bytes:
         """Returns the style as a file, see `pack`; it keeps its own title."""
@@ -119,7 +119,7 @@ class StoredStyle:
         del photo
         raise errors.InputError(
             f"style {self.name!r} is stored without its painting, so its colors cannot be matched: "
-            "use --keep-colors luminance, or give the painting's file"
+            "use --keep-colors luminance, or use the painting file"
         )
 
 
@@ -141,7 +141,7 @@ def unpack(name: str, data: bytes) -> StoredStyle:
         about = json.loads(str(arrays["about"]))
         described = about["title"], about["artist"], about["year"]
     except (EOFError, OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise errors.InputError(f"the statistics of style {name!r} are damaged: train or install it again") from error
+        raise errors.InputError(f"the statistics of style {name!r} are damaged: retrain or reinstall it") from error
     return StoredStyle(name, *described, hashlib.sha256(data).hexdigest(), arrays)
 
 

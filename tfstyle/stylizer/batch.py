@@ -62,7 +62,7 @@ def stylize(  # noqa: PLR0913 - the options of `config.StylizeSettings`
         strength: 0 (the photo itself) to 1 (as trained).
         keep_colors: keep the photo's colors; only light and dark are painted.
         size: long side of the result in pixels; None for the photo's own size.
-        keep_gps: keep the place where the photo was taken in the result's metadata.
+        keep_gps: keep the photo's GPS location in the result's metadata.
         runtime: see `Stylizer`.
         threads: CPU threads; None for all.
 
@@ -126,16 +126,16 @@ def _pairs(sources: Sequence[pathlib.Path], output: Path) -> list[tuple[pathlib.
     """Pairs every photo with the file of its result."""
     if not images.is_folder_name(output):
         if len(sources) != 1 or files.is_folder(sources[0]):
-            raise errors.InputError(f"{output} is the name of one picture: name a folder for the results of several")
+            raise errors.InputError(f"{output} is a single file: specify a folder to save several results")
         images.check_writable(output)
         return [(sources[0], pathlib.Path(output))]
     pairs = [pair for source in sources for pair in _pairs_of(source, pathlib.Path(output))]
     if not pairs:
-        raise errors.InputError(f"no photos in {', '.join(map(str, sources))}: give {images.KINDS} files")
+        raise errors.InputError(f"no photos found in {', '.join(map(str, sources))}: use {images.KINDS} files")
     times = collections.Counter(result for _, result in pairs)
     if twice := [result for result, count in times.items() if count > 1]:
         raise errors.InputError(
-            f"several photos would be saved as {twice[0]}: give the folder that contains them instead"
+            f"several photos would be saved as {twice[0]}: pass the folder that contains them instead"
         )
     return pairs
 

@@ -106,7 +106,7 @@ class Stylizer:
             side = int(max(height, width) * (available / needed) ** 0.5)
             raise errors.ShortageError(
                 f"{width}x{height} pixels need about {needed / 2**30:.1f} GB of memory, but only "
-                f"{available / 2**30:.1f} GB are available: use --size {side} or less"
+                f"{available / 2**30:.1f} GB is available: use --size {side} or less"
             )
 
 
@@ -114,7 +114,8 @@ def _check_complete(folder: stylebook.StyleFolder, name: str) -> None:
     for file in (folder.litert if name == "litert" else folder.saved_model, folder.litert):
         if not file.is_file():
             raise errors.InputError(
-                f"{folder}: no trained style there ({file.name} is missing): give a folder that tfstyle train wrote"
+                f"{folder}: no trained style found there ({file.name} is missing): "
+                "use a folder written by tfstyle train"
             )
 
 
@@ -127,7 +128,7 @@ def _load(folder: stylebook.StyleFolder, name: str, threads: int | None, precisi
         raise
     except Exception as error:  # Damaged files make both libraries raise nearly anything.
         file = folder.litert if name == "litert" else folder.saved_model
-        raise errors.InputError(f"{file}: is damaged: train or install the style again") from error
+        raise errors.InputError(f"{file}: is damaged: retrain or reinstall the style") from error
 
 
 def _pixels(image: Any) -> np.ndarray:
@@ -140,10 +141,10 @@ def _pixels(image: Any) -> np.ndarray:
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise errors.InputError(f"an image must consist of finite numbers (got an array of {array.dtype})")
+        raise errors.InputError(f"an image must contain finite numbers (got an array of {array.dtype})")
     lowest, highest = array.min(), array.max()
     if lowest < -_OVERSHOOT or highest > 255 + _OVERSHOOT:
-        raise errors.InputError(f"an image has values in 0..255, got {lowest:g}..{highest:g}: scale it")
+        raise errors.InputError(f"an image has values in 0..255, got {lowest:g}..{highest:g}: rescale it")
     return array
 
 

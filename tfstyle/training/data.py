@@ -96,7 +96,7 @@ def open_photos(source: str, exclude: pathlib.Path | None = None) -> Photos:
     """
     photos = _Folder(pathlib.Path(source), exclude) if files.is_folder(source) else _Dataset(_prepared(source))
     if not len(photos):
-        raise errors.InputError(f"{source}: no photos there: give a folder with {images.KINDS} files")
+        raise errors.InputError(f"no photos found in {source}: use a folder with {images.KINDS} files")
     if isinstance(photos, _Folder):
         photos.found.warn_of_skipped(stacklevel=3)
     return photos
@@ -104,7 +104,9 @@ def open_photos(source: str, exclude: pathlib.Path | None = None) -> Photos:
 
 def _prepared(name: str) -> Any:
     """Returns a dataset's training split, downloaded if necessary; images stay encoded."""
-    unknown = errors.InputError(f"{name}: neither a folder nor a TensorFlow dataset: give one, such as coco/2017")
+    unknown = errors.InputError(
+        f"{name}: is neither a folder nor a TensorFlow dataset: use one of them, such as coco/2017"
+    )
     if not _DATASET.fullmatch(name):
         raise unknown
     runtime.import_tensorflow()
@@ -120,7 +122,7 @@ def _prepared(name: str) -> Any:
     except Exception as error:  # Network, disk and checksums fail in too many ways to list.
         reason = " ".join(str(error).split()) or type(error).__name__
         raise errors.InputError(
-            f"{name}: could not be downloaded or read ({reason[:300]}): try again, or give a folder of photos"
+            f"{name}: could not be downloaded or read ({reason[:300]}): try again, or use a folder of photos"
         ) from error
 
 
@@ -138,7 +140,7 @@ def _check_server(name: str, builder: Any) -> None:
         reason = getattr(error, "reason", None) or error
         raise errors.InputError(
             f"{name}: is not downloaded yet, and {urllib.parse.urlsplit(url).hostname} cannot be reached ({reason}): "
-            "check your network connection, or give a folder of photos"
+            "check your network connection, or use a folder of photos"
         ) from error
 
 
@@ -188,8 +190,8 @@ class Batches(keras.utils.PyDataset):
                 return crop
             self.unusable.add(index)
         raise errors.InputError(
-            f"{_PATIENCE} photos in a row are broken, gray or smaller than {self._size} pixels: "
-            "give other photos or a smaller --crop"
+            f"{_PATIENCE} photos in a row are damaged, grayscale or smaller than {self._size} pixels: "
+            "use other photos or a smaller --crop"
         )
 
 

@@ -169,7 +169,7 @@ class Training:
         broken = [name for name, value in losses.items() if not math.isfinite(value)]
         if broken:
             raise errors.InputError(
-                f"{broken[-1]} is not a finite number between steps {self.step} and {last}: "
+                f"{broken[-1]} became NaN or infinite between steps {self.step} and {last}: "
                 "start over with a smaller --learning-rate"
             )
         self.step = last
@@ -197,7 +197,7 @@ class Training:
                 self.network.load_weights(path)
         except (OSError, ValueError, KeyError, UserWarning) as error:
             raise errors.InputError(
-                f"{path}: has no weights for {self.settings.network}: begin with another style"
+                f"{path}: has no weights for {self.settings.network}: start from another style"
             ) from error
 
     def paint(self, image: np.ndarray) -> np.ndarray:

@@ -82,7 +82,7 @@ def train(  # noqa: PLR0913 - the public form of `TrainingPlan`
         settings: of the training; by default `TrainingSettings()`.
         output: folder for the trained style; by default `name`.
         resume: continue an interrupted training, if there is one. If the style is finished, there are no steps.
-        overwrite: replace an interrupted training or a finished style in that folder.
+        overwrite: replace an interrupted run or a finished style in that folder.
         begin_with: a trained style whose network to start from; fewer steps are needed then.
         preview: first paint one picture with the same loss by the slow path.
         sample_every: steps between two sheets of sample pictures.
@@ -251,19 +251,19 @@ def _saved_state(plan: TrainingPlan, recipe: Mapping[str, Any]) -> Mapping[str, 
         return None
     if checkpoints.path_for(checkpoint).exists():
         raise errors.InputError(
-            f"{folder}: holds an interrupted training: continue it with --resume, or discard it with --overwrite"
+            f"{folder}: contains an interrupted training run: continue it with --resume, or discard it with --overwrite"
         )
     trained = stylebook.StyleFolder(folder)
     if any(file.exists() for file in (trained.card, trained.weights, trained.litert)):
         raise errors.InputError(
-            f"{folder}: holds a trained style: choose another --output, or replace it with --overwrite"
+            f"{folder}: contains a trained style: choose another --output, or replace it with --overwrite"
         )
     return None
 
 
 def _few_photos(data: str, count: int) -> str:
     photos = "1 photo" if count == 1 else f"{count} photos"
-    return f"{data} has only {photos}: the network will learn them by heart; use hundreds, better thousands"
+    return f"{data} has only {photos}: the network will memorize them; use hundreds, preferably thousands"
 
 
 def _make_folder(folder: pathlib.Path) -> None:

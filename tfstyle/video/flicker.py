@@ -124,5 +124,5 @@ def _import_opencv() -> Any:
     try:
         import cv2  # noqa: PLC0415 - an extra
     except ImportError:
-        raise errors.InputError('films need OpenCV: pip install "tfstyle[video]"') from None
+        raise errors.InputError('videos need OpenCV: pip install "tfstyle[video]"') from None
     return cv2

@@ -28,9 +28,7 @@ def open_writer(path: str | os.PathLike[str], film: reader.Film, size: tuple[int
         files.check_folder(path)
         return kind(path, film, size)
     if path.suffix and not files.is_folder(path):
-        raise errors.InputError(
-            f"{path}: films are written as .mp4, .gif or into a folder of frames: name one of these"
-        )
+        raise errors.InputError(f"{path}: unsupported video format: use .mp4, .gif or a folder for the frames")
     return writer.FolderWriter(path, film)
 
 

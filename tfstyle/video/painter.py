@@ -68,33 +68,33 @@ def paint_film(  # noqa: PLR0913 - the options of `config.FilmSettings`
     keep_colors: bool = False,
     size: int | None = None,
     flicker: bool = False,
-    threads: int = 0,
+    threads: int | None = None,
     resume: bool = False,
 ) -> Generator[FilmProgress, None, None]:
-    """Paints a film with a trained network, without flicker.
+    """Paints a video with a trained network, without flicker.
 
-    The film is finished when the iterator is exhausted. Stopping earlier (``break``) leaves a playable film of the
+    The video is finished when the iterator is exhausted. Stopping earlier (``break``) leaves a playable video of the
     frames painted so far and a checkpoint, from which ``resume=True`` continues::
 
-        for progress in tfstyle.paint_film("film.mp4", "painted.mp4", "starry_night"):
+        for progress in tfstyle.paint_film("video.mp4", "painted.mp4", "starry_night"):
             print(progress.step, progress.headline)
 
     Args:
         source: any file that FFmpeg reads, or a folder of frames.
         result: an ``.mp4`` or ``.gif`` file, or a new folder for PNG frames.
         style: the name of a trained style or its folder.
-        strength: 0 (the film itself) to 1 (as trained).
-        keep_colors: keep the film's colors; only light and dark are painted.
-        size: long side of the painted film, pixels; None for the film's own size.
-        flicker: paint each frame on its own, which flickers.
-        threads: CPU threads; 0 for all.
+        strength: 0 (the video itself) to 1 (as trained).
+        keep_colors: keep the video's colors; only light and dark are painted.
+        size: long side of the painted video, pixels; None for the video's own size.
+        flicker: paint each frame independently (no flicker suppression).
+        threads: CPU threads; None for all.
         resume: continue an interrupted run with the same arguments.
 
     Yields:
-        Progress after each frame, and once more when the film is finished.
+        Progress after each frame, and once more when the video is finished.
 
     Raises:
-        InputError: the film cannot be read, or the result cannot be written.
+        InputError: the video cannot be read, or the result cannot be written.
         ShortageError: the disk is full, or the frames need more memory than is free.
     """
     settings = config.FilmSettings(strength, keep_colors, size, flicker, threads)
@@ -106,7 +106,7 @@ class _Run:
 
     def __init__(self, source: pathlib.Path, result: pathlib.Path, style: str, settings: config.FilmSettings) -> None:
         if result.exists() and source.exists() and result.samefile(source):
-            raise errors.InputError(f"{result} is the film itself: choose another name for the result")
+            raise errors.InputError(f"{result} is the input video: choose another name for the result")
         self._source, self._result, self._style, self._settings = source, result, style, settings
         self._film = reader.open_film(source)
         self._size = outputs.output_size(result, self._film, settings.size)
@@ -186,7 +186,7 @@ class _Run:
         self._painted = self._resumed = int(state["painted"])
         self._writer.parts, self._writer.last_duration = int(state["parts"]), int(state["last_duration"])
         if not self._writer.is_complete():
-            raise errors.InputError(f"{self._result}: its first parts are gone: start over, without --resume")
+            raise errors.InputError(f"{self._result}: its first parts are missing: start over without --resume")
         if self._filter:
             self._filter.restore(state)
 

@@ -25,7 +25,7 @@ def import_av() -> Any:
         import av  # noqa: PLC0415 - an extra
         import av.subtitles.subtitle  # noqa: PLC0415 - PyAV itself does not
     except ImportError:
-        raise errors.InputError('films need PyAV: pip install "tfstyle[video]"') from None
+        raise errors.InputError('videos need PyAV: pip install "tfstyle[video]"') from None
     return av
 
 
@@ -45,7 +45,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[Any]:
             yield container
     except av.FFmpegError as error:
         reason = error.strerror or type(error).__name__
-        raise errors.InputError(f"{path}: cannot be read as a film: {reason}; give another file") from error
+        raise errors.InputError(f"{path}: cannot be read as a video: {reason}; use another file") from error
 
 
 def demux(container: Any, *streams: Any) -> Iterator[Any]:

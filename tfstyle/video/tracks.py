@@ -89,7 +89,7 @@ def list_tracks(container: Any, *, picture: Any) -> Tracks:
     counts = Counter(_name(each) for each in container.streams if each.index not in kept and not _is_chapters(each))
     left_out = [f"{count} {name}{'s' if count > 1 else ''}" for name, count in counts.items()]
     if any(name.lower().startswith("location") for name in container.metadata):
-        left_out.append("the place where it was filmed")
+        left_out.append("the recording location")
     return Tracks(tuple(each.index for each in sound), tuple(each.index for each in text), tuple(left_out))
 
 
@@ -98,7 +98,7 @@ def _name(stream: Any) -> str:
         return f"subtitle track ({stream.codec_context.name if stream.codec_context else 'unknown'})"
     if stream.type == "video":
         return "cover picture" if stream.disposition & _covers() else "video track"
-    return {"attachment": "attachment", "audio": "sound track"}.get(stream.type, "data track")
+    return {"attachment": "attachment", "audio": "audio track"}.get(stream.type, "data track")
 
 
 def _covers() -> Any:

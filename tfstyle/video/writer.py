@@ -110,7 +110,7 @@ class FolderWriter(FilmWriter):
             InputError: it is not.
         """
         if any(self._path.iterdir()):
-            raise errors.InputError(f"{self._path}: is not empty: name a new folder for the frames, or use --resume")
+            raise errors.InputError(f"{self._path}: is not empty: specify a new folder for the frames, or use --resume")
 
     def add(self, frame: decoding.Frame) -> None:
         """Writes a frame; see `FilmWriter.add`."""
@@ -134,4 +134,4 @@ class FolderWriter(FilmWriter):
 
 def silence_note(film: reader.Film) -> tuple[str, ...]:
     """What to tell the user where sound cannot be kept."""
-    return ("not kept: the sound",) if film.has_audio else ()
+    return ("not kept: the audio",) if film.has_audio else ()

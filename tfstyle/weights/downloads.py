@@ -124,6 +124,6 @@ def _advice(network: str, reason: str) -> str:
     source = _source(network)
     target = _folders()[-1] / source.file.name
     return (
-        f"no weights of {network} found, and {source.url} could not be downloaded ({reason}): save that file as "
-        f"{target}, or name one with --weights or {variable(network)}; --features compact needs none"
+        f"no weights for {network} found, and {source.url} could not be downloaded ({reason}): save that file as "
+        f"{target}, or specify one with --weights or {variable(network)}; --features compact needs none"
     )

@@ -161,7 +161,9 @@ def _check_present(
     missing = [name for name in required if name not in weights]
     if missing or not weights:
         problem = f"{_abridged(missing)} missing" if missing else "no arrays"
-        raise errors.InputError(f"{path}: not weights of {network}: {problem}; the file holds {_abridged(names)}")
+        raise errors.InputError(
+            f"{path}: not a weight file for {network}: {problem}; the file contains {_abridged(names)}"
+        )
 
 
 def _check_values(network: str, path: pathlib.Path, weights: Weights) -> None:
@@ -172,7 +174,7 @@ def _check_values(network: str, path: pathlib.Path, weights: Weights) -> None:
             expected = kernel_shape if name.endswith("kernel") else kernel_shape[-1:]
             if array.shape != expected:
                 raise errors.InputError(
-                    f"{path}: not weights of {network}: {name} has shape {array.shape} instead of {expected}"
+                    f"{path}: not a weight file for {network}: {name} has shape {array.shape} instead of {expected}"
                 )
         if not np.isfinite(array).all():
             raise errors.InputError(f"{path}: {name} contains infinities or NaN")
