@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tfstyle import errors, images
-from tfstyle.images import folders, photo
+from tfstyle.images import folders, photo, sources
 
 BLACK, GREEN, WHITE = drawn.BLACK, drawn.GREEN, drawn.WHITE
 
@@ -62,7 +62,7 @@ def test_sizes_beyond_the_limit_are_refused(tmp_path: pathlib.Path) -> None:
         images.load_image(saved(tmp_path / "photo.png"), size=10**6)
 
 
-@pytest.mark.parametrize("module", [folders, photo], ids=["folders", "photo"])
+@pytest.mark.parametrize("module", [folders, photo, sources], ids=["folders", "photo", "sources"])
 def test_the_examples_in_the_docstrings(module: types.ModuleType) -> None:
     failed, tried = doctest.testmod(module)
     assert tried

@@ -76,7 +76,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _check_output(output: str, job: "recipes.Job") -> None:
     path = pathlib.Path(output)
-    for each in map(pathlib.Path, (job.content, *job.styles, job.settings.start)):
+    for each in map(pathlib.Path, (job.recipe["content"], *job.recipe["style"], job.settings.start)):
         if path.exists() and each.exists() and path.samefile(each):
             raise errors.InputError(f"{output} is one of the inputs: choose another name for the result")
 

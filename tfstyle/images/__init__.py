@@ -15,6 +15,7 @@ from tfstyle.images.folders import (
 )
 from tfstyle.images.loading import load_image, load_recipe, probe
 from tfstyle.images.photo import Photo, fit_size, resize
+from tfstyle.images.sources import Source, as_photo, check_array
 
 __all__ = [
     "FoundPhotos",
@@ -25,6 +26,9 @@ __all__ = [
     "Photo",
     "READERS",
     "SkippedFilesWarning",
+    "Source",
+    "as_photo",
+    "check_array",
     "check_format",
     "check_writable",
     "color",

@@ -15,7 +15,13 @@ _COLUMNS = ("loss", "content", "style", "seconds")
 
 
 def compare(
-    content: str, style: str, vary: str, output: str | pathlib.Path, *, resume: bool = False, **settings: Any
+    content: images.Source,
+    style: images.Source | stylebook.Style,
+    vary: str,
+    output: str | pathlib.Path,
+    *,
+    resume: bool = False,
+    **settings: Any,
 ) -> Iterator[series.SeriesProgress]:
     """Paints one picture per value of a setting.
 
@@ -23,8 +29,8 @@ def compare(
     (``-curves.png``) and a table of all losses (``.csv``).
 
     Args:
-        content: the photo's file.
-        style: a painting file or a stored style name.
+        content: the photo: a file, a `Photo`, or an array `[H, W, 3]`, 0..255.
+        style: a style's name, or a painting as a file, a `Photo` or an array.
         vary: ``SETTING=A,B,...``, such as ``optimizer=adam,lbfgs`` or ``ratio=1e-2,1e-4``; see `variants.parse`.
         output: file of the contact sheet.
         resume: keep what an interrupted comparison has finished.
@@ -36,6 +42,14 @@ def compare(
     Raises:
         InputError: unusable input.
         BrokenLoss: the loss of a run became NaN or infinite.
+
+    Example:
+        >>> import tempfile
+        >>> from skimage import data
+        >>> cat, sheet = data.chelsea()[::8, ::8], f"{tempfile.mkdtemp()}/sheet.png"
+        >>> settings = {"features": "compact", "size": 48, "iterations": (1,)}
+        >>> [each.label for each in compare(cat, "starry_night", "strength=0.3,0.7", sheet, **settings)][::2]
+        ['strength 0.3', 'strength 0.7']
     """
     several = variants.parse(vary, settings)
     runs = open_series(content, style, several, output, resume=resume)
@@ -44,8 +58,8 @@ def compare(
 
 
 def open_series(
-    content: str,
-    style: str,
+    content: images.Source,
+    style: images.Source | stylebook.Style,
     several: Sequence[tuple[str, config.Settings]],
     output: str | pathlib.Path,
     *,
@@ -54,8 +68,8 @@ def open_series(
     """Prepares the runs of a comparison.
 
     Args:
-        content: the photo's file.
-        style: a painting file or a stored style name.
+        content: the photo: a file, a `Photo`, or an array `[H, W, 3]`, 0..255.
+        style: a style's name, or a painting as a file, a `Photo` or an array.
         several: label and settings of each run.
         output: file of the contact sheet.
         resume: keep what an interrupted comparison has finished.
@@ -66,7 +80,7 @@ def open_series(
     Raises:
         InputError: unusable input.
     """
-    photo, loaded = images.load_image(content), stylebook.load(style)
+    photo, loaded = images.as_photo(content), stylebook.load(style)
 
     def entry(label: str, settings: config.Settings) -> series.Entry:
         job = recipes.prepare(content, [style], settings)

@@ -1,6 +1,7 @@
 """Recipes: everything that decides what a run paints, named and hashed, so that it can be repeated and resumed."""
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 from tfstyle import _version, config, errors, files, images, runtime, stylebook, weights
 from tfstyle.optimization import plan, run
 
-__all__ = ["Job", "from_picture", "from_recipe", "prepare", "without_folders"]
+__all__ = ["IN_MEMORY", "Job", "from_picture", "from_recipe", "prepare", "without_folders"]
 
+# Stands in recipes for the name of a picture that has no file.
+IN_MEMORY = "(in memory)"
 _NO_FILES = ("photo", "noise", "style")  # Words of --start.
 
 
@@ -18,14 +21,14 @@ class Job:
     """A run that has not started yet.
 
     Attributes:
-        content: the photo's file.
-        styles: files of paintings, folders of trained styles, or names of stored styles.
+        content: the photo, or its file.
+        styles: loaded styles, files of paintings, folders of trained styles, or names of stored styles.
         settings: with nothing left automatic.
         recipe: all of that with version and hashes, as JSON can hold it; files as they were given.
     """
 
-    content: str
-    styles: tuple[str, ...]
+    content: str | images.Photo
+    styles: tuple[str | stylebook.Style, ...]
     settings: config.Settings
     recipe: dict[str, Any]
 
@@ -33,11 +36,13 @@ class Job:
         """Reads the photo.
 
         Args:
-            keep_gps: read the place where it was taken, too.
+            keep_gps: read its GPS location, too.
 
         Raises:
             InputError: see `images.load_image`.
         """
+        if isinstance(self.content, images.Photo):
+            return self.content
         return images.load_image(self.content, keep_gps=keep_gps)
 
     def start(self, photo: images.Photo) -> run.Optimization:
@@ -52,12 +57,14 @@ class Job:
         return run.Optimization(photo, [stylebook.load(each) for each in self.styles], self.settings)
 
 
-def prepare(content: str, styles: Sequence[str], settings: config.Settings) -> Job:
+def prepare(
+    content: images.Source, styles: Sequence[images.Source | stylebook.Style], settings: config.Settings
+) -> Job:
     """Resolves what is automatic and hashes all inputs.
 
     Args:
-        content: the photo's file.
-        styles: files of paintings, folders of trained styles, or names of stored styles.
+        content: the photo: a file, a `Photo`, or an array `[H, W, 3]`, 0..255.
+        styles: see `stylebook.load`.
         settings: of the run.
 
     Returns:
@@ -66,12 +73,16 @@ def prepare(content: str, styles: Sequence[str], settings: config.Settings) -> J
     Raises:
         InputError: a file that cannot be read.
     """
+    photo = str(content) if isinstance(content, str | os.PathLike) else images.as_photo(content)
     loaded = [stylebook.load(each) for each in styles]
+    given = [
+        str(each) if isinstance(each, str | os.PathLike) else style for each, style in zip(styles, loaded, strict=True)
+    ]
     style_hashes = {f"style {index}": each.digest for index, each in enumerate(loaded)}
     network = plan.choose_network(settings, loaded)
     precision = runtime.resolve_precision(settings.precision)
     settings = dataclasses.replace(settings, features=network, precision=precision)
-    hashes = {"content": files.digest(content), "weights": _weights_digest(network, settings.weights)}
+    hashes = {"content": _photo_digest(photo), "weights": _weights_digest(network, settings.weights)}
     if network == "vgg19":  # Its first steps may be compact's: see `plan.scales_for`.
         hashes["weights of compact"] = _weights_digest("compact", None)
     hashes |= style_hashes
@@ -79,12 +90,12 @@ def prepare(content: str, styles: Sequence[str], settings: config.Settings) -> J
         hashes["start"] = files.digest(settings.start)
     recipe = {
         "tfstyle": _version.__version__,
-        "content": content,
-        "style": list(styles),
+        "content": _name(photo),
+        "style": [_name(each) for each in given],
         "settings": settings.stored,
         "sha256": hashes,
     }
-    return Job(content, tuple(styles), settings, recipe)
+    return Job(photo, tuple(given), settings, recipe)
 
 
 def without_folders(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,6 +203,8 @@ class _Finder:
 
     def __call__(self, name: str, label: str, digest: Callable[[str], str]) -> str:
         """The path with the right hash, or an error that says in one line what is missing."""
+        if name == IN_MEMORY:
+            raise errors.InputError(f"the recipe's {label} was an array, not a file: it cannot be found again")
         candidates = list(dict.fromkeys((name, _bare(name), str(self.folder / _bare(name)))))
         has_other = False
         for path in candidates:
@@ -207,6 +220,14 @@ class _Finder:
             f"the recipe's {label} is missing: looked for {', '.join(candidates)}; put it there, or name it on the "
             "command line"
         )
+
+
+def _name(source: str | images.Photo | stylebook.Style) -> str:
+    return source if isinstance(source, str) else IN_MEMORY
+
+
+def _photo_digest(photo: str | images.Photo) -> str:
+    return files.digest(photo) if isinstance(photo, str) else stylebook.Painting(photo).digest
 
 
 def _style_digest(name: str) -> str:

@@ -1,4 +1,4 @@
-"""What a layer knows of a picture: the picture reconstructed from its features (Gatys 2015, figure 1)."""
+"""What a layer encodes of a picture: the picture reconstructed from its features (Gatys 2015, figure 1)."""
 
 import dataclasses
 import itertools
@@ -16,7 +16,7 @@ _SIZE = 256
 
 
 def reconstruct(
-    image: images.Photo | str | pathlib.Path,
+    image: images.Source,
     of: str,
     layers: str | None = None,
     settings: config.Settings | None = None,
@@ -25,7 +25,7 @@ def reconstruct(
     """Reconstructs a picture from its features in some layers: Gatys 2015, figure 1.
 
     Args:
-        image: the picture, or its file.
+        image: the picture: a file, a `Photo`, or an array `[H, W, 3]`, 0..255.
         of: ``pixels`` (plain squared difference), ``content`` (features) or ``style`` (Gram matrices).
         layers: ``NAME[:WEIGHT],...``; None for the network's default layers.
         settings: by default a start from noise at 256 pixels.
@@ -40,19 +40,19 @@ def reconstruct(
 
     Example:
         >>> from skimage import data
-        >>> cat = images.Photo(data.chelsea()[::8, ::8].astype("float32"))
+        >>> cat = data.chelsea()[::8, ::8]
         >>> *_, last = reconstruct(cat, "pixels", size=48, iterations=(3,))
         >>> last.image.shape
         (32, 48, 3)
     """
     settings = dataclasses.replace(settings or config.Settings(start="noise", size=_SIZE), **changes)  # type: ignore[arg-type]
-    photo = image if isinstance(image, images.Photo) else images.load_image(image)
+    photo = images.as_photo(image)
     objective = plan.reconstruction_objective(plan.choose_network(settings), of, layers, settings)
     yield from run.Optimization(photo, [stylebook.Painting(photo)], settings, objective)
 
 
 def reconstruct_layers(
-    image: str,
+    image: images.Source,
     of: str,
     output: str | pathlib.Path,
     labels: Sequence[str] = (),
@@ -63,7 +63,7 @@ def reconstruct_layers(
     """Reconstructs a picture from several sets of layers and lays the results out on a contact sheet.
 
     Args:
-        image: the picture's file.
+        image: the picture: a file, a `Photo`, or an array `[H, W, 3]`, 0..255.
         of: ``pixels``, ``content`` or ``style``.
         output: file of the contact sheet; the pictures go into a folder of the same name.
         labels: one picture each, ``NAME+NAME`` for several layers at once; empty for the paper's figure.

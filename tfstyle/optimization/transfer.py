@@ -5,15 +5,15 @@ import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tfstyle import checkpoints, config, errors, images, stylebook
+from tfstyle import checkpoints, config, images, stylebook
 from tfstyle.optimization import outputs, recipes, run, session
 
 __all__ = ["optimize", "repeat"]
 
 
 def optimize(
-    content: images.Photo | str | pathlib.Path,
-    style: stylebook.Style | str | pathlib.Path | Sequence[stylebook.Style | str | pathlib.Path],
+    content: images.Source,
+    style: images.Source | stylebook.Style | Sequence[images.Source | stylebook.Style],
     settings: config.Settings | None = None,
     *,
     output: outputs.Outputs | str | pathlib.Path | None = None,
@@ -26,10 +26,10 @@ def optimize(
     and a checkpoint, from which `resume` continues to the same bits.
 
     Args:
-        content: the photo, or its file.
-        style: a painting's file, a stored style's name, or a loaded style; or several of them.
+        content: the photo: a file, a `Photo`, or an array `[H, W, 3]`, 0..255.
+        style: a style's name, or a painting as a file, a `Photo` or an array; or several of these.
         settings: of the run; the default settings if None.
-        output: file of the result, or `Outputs` with log, timelapse and more; needs files, not loaded pictures.
+        output: file of the result, or `Outputs` with log, timelapse and more.
         resume: continue an interrupted run of the same inputs and settings.
         **changes: single settings by name, for instance ``strength=0.7``.
 
@@ -42,7 +42,7 @@ def optimize(
 
     Example:
         >>> from skimage import data
-        >>> cat = images.Photo(data.chelsea()[::8, ::8].astype("float32"))
+        >>> cat = data.chelsea()[::8, ::8]
         >>> *_, last = optimize(cat, "starry_night", features="compact", size=48, iterations=(2,))
         >>> last.step, last.image.shape
         (2, (32, 48, 3))
@@ -50,14 +50,9 @@ def optimize(
     settings = dataclasses.replace(settings or config.Settings(), **changes)  # type: ignore[arg-type]
     several = style if isinstance(style, Sequence) and not isinstance(style, str) else [style]
     if output is None:
-        photo = content if isinstance(content, images.Photo) else images.load_image(content)
-        loaded = [stylebook.load(each) if isinstance(each, str | pathlib.Path) else each for each in several]
-        yield from run.Optimization(photo, loaded, settings)
-        return
-    paths = [str(each) for each in (content, *several) if isinstance(each, str | pathlib.Path)]
-    if len(paths) < 1 + len(several):
-        raise errors.InputError("output needs the files of the photo and the style: a recipe names what it was made of")
-    yield from _saved(recipes.prepare(paths[0], paths[1:], settings), output, resume=resume)
+        yield from run.Optimization(images.as_photo(content), [stylebook.load(each) for each in several], settings)
+    else:
+        yield from _saved(recipes.prepare(content, several, settings), output, resume=resume)
 
 
 def repeat(

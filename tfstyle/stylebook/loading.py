@@ -3,17 +3,20 @@
 import os
 import pathlib
 
-from tfstyle import errors, files
+import numpy as np
+
+from tfstyle import errors, files, images
 from tfstyle.stylebook import catalog, folder, painting, stored, style
 
 __all__ = ["load"]
 
 
-def load(source: str | os.PathLike[str]) -> style.Style:
+def load(source: images.Source | style.Style) -> style.Style:
     """Loads a style; a file is preferred to a style of the same name.
 
     Args:
-        source: a painting's file, the folder of a trained style, or a name that `catalog.styles` lists.
+        source: a painting's file, the folder of a trained style, or a name that `catalog.styles` lists; a painting as a
+            photo or an array `[H, W, 3]`, 0..255; or a loaded style, which is returned as it is.
 
     Returns:
         The style.
@@ -21,6 +24,10 @@ def load(source: str | os.PathLike[str]) -> style.Style:
     Raises:
         InputError: none of these, or a file that cannot be read.
     """
+    if isinstance(source, images.Photo | np.ndarray):
+        return painting.Painting(images.as_photo(source))
+    if not isinstance(source, str | os.PathLike):
+        return source
     text, known = os.fspath(source), catalog.load_all()
     if files.is_folder(text):
         trained = folder.StyleFolder(pathlib.Path(text))

@@ -1,7 +1,6 @@
 """One trained style, ready to paint."""
 
 import os
-from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -11,8 +10,6 @@ from tfstyle.stylizer import runtimes
 
 __all__ = ["Stylizer"]
 
-Image: TypeAlias = np.ndarray | images.Photo | str | os.PathLike[str]
-
 # TensorFlow takes about five seconds to start, and paints 1024 x 768 pixels about 0.1 seconds faster than LiteRT: an
 # estimate of how many pictures pay for the start.
 _MANY = 40
@@ -21,8 +18,6 @@ _MULTIPLE = 4
 # Measured rise of the peak memory with LiteRT, in bytes per pixel: 559 for realtime, 2528 for johnson, which is
 # recognized by the size of its file. (SavedModels in bfloat16: 159 and 464.)
 _BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_LARGE, _LARGE_FILE = 600, 2700, 2e6
-# An image may leave 0..255 by this much: interpolation overshoots.
-_OVERSHOOT = 1
 
 
 class Stylizer:
@@ -71,7 +66,7 @@ class Stylizer:
         self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_LARGE if is_large else _BYTES_PER_PIXEL
         self._network = _load(self.folder, runtime, threads, precision)
 
-    def __call__(self, image: Image, *, strength: float = 1.0, keep_colors: bool = False) -> np.ndarray:
+    def __call__(self, image: images.Source, *, strength: float = 1.0, keep_colors: bool = False) -> np.ndarray:
         """Paints one image.
 
         Args:
@@ -131,21 +126,11 @@ def _load(folder: stylebook.StyleFolder, name: str, threads: int | None, precisi
         raise errors.InputError(f"{file}: is damaged: retrain or reinstall the style") from error
 
 
-def _pixels(image: Any) -> np.ndarray:
+def _pixels(image: images.Source) -> np.ndarray:
     """Returns the image as an array `[H, W, 3]` of numbers in 0..255."""
     if isinstance(image, str | os.PathLike):
         image = images.load_image(image)
-    array = np.asarray(image.rgb if isinstance(image, images.Photo) else image)
-    if array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        raise errors.InputError(f"an image has the shape [H, W, 3], got {list(array.shape)}")
-    if array.dtype == np.uint8:
-        return array
-    if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
-        raise errors.InputError(f"an image must contain finite numbers (got an array of {array.dtype})")
-    lowest, highest = array.min(), array.max()
-    if lowest < -_OVERSHOOT or highest > 255 + _OVERSHOOT:
-        raise errors.InputError(f"an image has values in 0..255, got {lowest:g}..{highest:g}: rescale it")
-    return array
+    return images.check_array(image.rgb if isinstance(image, images.Photo) else image)
 
 
 def _to_uint8(pixels: np.ndarray) -> np.ndarray:
