@@ -96,7 +96,7 @@ class TestDamaged:
             np.savez(file, image=np.zeros(3))
         self.check(result)
 
-    def test_recipe_that_is_no_json(self, result):
+    def test_recipe_is_not_json(self, result):
         with checkpoints.path_for(result).open("wb") as file:
             np.savez(file, recipe=np.array("{"))
         self.check(result)

@@ -92,7 +92,7 @@ class TestRefused:
         assert runs.command("bench", *words) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
-    def test_a_program_that_cannot_be_run(self, faked, tmp_path, capsys):
+    def test_unusable_interpreter(self, faked, tmp_path, capsys):
         broken = program(tmp_path / "broken", "")
         (tmp_path / "broken").write_bytes(b"\x7fELF and no more")
         assert runs.command("bench", *SIZE, "--torch", broken) == 2
@@ -105,7 +105,7 @@ class TestRefused:
         assert last == "tfstyle: no entry could take part: its process ended with code 1"
 
     @pytest.mark.parametrize("count", [0, 1])
-    def test_one_that_stops_in_the_middle(self, faked, python, capsys, count):
+    def test_engine_that_crashes_midway(self, faked, python, capsys, count):
         other = python("short", (1.0,) * count)
         assert runs.command("bench", *SIZE, "--rounds", "2", "--torch", python("good"), "--onnx", other) == 2
         last = capsys.readouterr().err.splitlines()[-1]
@@ -128,7 +128,7 @@ class TestFigures:
         assert onnx["difference"] is None  # From our float32, which does not take part.
         assert set(result[0]["parameters"].values()) == {PARAMETERS}
 
-    def test_what_was_asked_and_where(self, result):
+    def test_settings_and_machine_are_recorded(self, result):
         figures = result[0]
         assert [figures[name] for name in ("height", "width", "rounds", "threads")] == [16, 20, 3, 2]
         assert figures["versions"]["torch"] == figures["versions"]["onnx"] == "1.2"
@@ -166,7 +166,7 @@ class TestLeftOut:
 
         return skip
 
-    def test_what_it_says_itself(self, why, tmp_path):
+    def test_the_engines_own_error_message_is_reported(self, why, tmp_path):
         # Without site-packages there is no PyTorch, nor tfstyle nor NumPy: the file itself gets by without them.
         bare = program(tmp_path / "bare", f'exec {sys.executable} -I -S "$@"')
         assert why(bare) == "No module named 'torch'"
@@ -282,7 +282,7 @@ class TestPeers:
         assert np.abs(torch - onnx).max() <= 1
         assert 0 < np.abs(torch - half).mean() < 10
 
-    def test_but_for_the_border_they_paint_what_ours_does(self, interpreter, network, tmp_path):
+    def test_output_matches_ours_except_at_the_border(self, interpreter, network, tmp_path):
         """Ours mirrors the edge row as well; with that, PyTorch paints the same picture."""
         script = """
 import importlib.util, pathlib, sys

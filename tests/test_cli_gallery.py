@@ -41,7 +41,7 @@ class TestCompare:
         # Content, style and two results, two by two, each at most 320 pixels.
         assert images.load_image("sheet.png").size[1] > 2 * 320
 
-    def test_resuming_keeps_what_is_finished(self, tiny):
+    def test_resuming_keeps_finished_pictures(self, tiny):
         words = ("--vary", "seed=1,2", "--start", "noise", *SMALL, "--weights", tiny, "-o", "sheet.png", "--resume")
         assert runs.command("compare", "photo.png", "painting.png", *words) == 0
         first, second = (pathlib.Path(f"sheet/seed-{seed}.png") for seed in (1, 2))
@@ -107,7 +107,7 @@ class TestReconstruct:
         assert runs.command("reconstruct", "photo.png", *words) == 2
         assert "conv9_9" in capsys.readouterr().err
 
-    def test_settings_that_mean_nothing_here_are_not_offered(self, capsys):
+    def test_irrelevant_settings_are_not_offered(self, capsys):
         assert runs.command("reconstruct", "photo.png", "--of", "pixels", "-o", "o.png", "--strength", "0.5") == 2
         assert "--strength" in capsys.readouterr().err
 

@@ -165,14 +165,14 @@ class TestReports:
             assert image.size == (48, 36)
             assert 6 <= sum(1 for _ in ImageSequence.Iterator(image)) <= 7
 
-    def test_numbered_pictures_know_that_they_are_unfinished(self, few, tiny):
+    def test_numbered_pictures_are_marked_unfinished(self, few, tiny):
         assert tfstyle(*few, "-o", "out.png", "--save-every", "2") == 0
         assert images.load_recipe("out-0002.png")["unfinished"] is True
         assert "unfinished" not in images.load_recipe("out.png")
         assert tfstyle("--recipe", "out-0002.png", "--weights", tiny, "-o", "again.png") == 0
         assert pathlib.Path("again.png").read_bytes() == pathlib.Path("out.png").read_bytes()
 
-    def test_a_photo_that_stays_as_it_is(self, few):
+    def test_an_unchanged_photo(self, few):
         words = ("--strength", "0", "--plot", "plot.png", "--log", "log.csv", "-o", "out.png")
         assert tfstyle(*few, *words) == 0
         np.testing.assert_array_equal(images.load_image("out.png").rgb, images.load_image("photo.png").rgb)
@@ -331,13 +331,13 @@ class TestOddInput:
         refused(capsys, *few, *wrong, "-o", "out.png")
         assert pathlib.Path("out.png").read_bytes() == b"precious"
 
-    def test_a_loss_that_is_broken_from_the_start(self, few, capsys):
+    def test_loss_is_nan_from_the_start(self, few, capsys):
         words = ("--form", "gatys", "--content-weight", "1", "--style-weight", "3e38", "-o", "out.png")
         assert tfstyle(*few, *words) == 2
         assert capsys.readouterr().err.splitlines()[-1].startswith("tfstyle: the loss became NaN or infinite")
         assert left() == set()
 
-    def test_a_loss_that_breaks_later_leaves_the_last_good_picture(self, few, capsys, monkeypatch):
+    def test_loss_becoming_nan_leaves_the_last_good_picture(self, few, capsys, monkeypatch):
         from tfstyle import perceptual
 
         steps, original = iter(range(100)), perceptual.first_broken
@@ -489,7 +489,7 @@ class TestInterruption:
         assert "style 0 has changed" in refused(capsys, *resume)
         assert pathlib.Path("out.png.tfstyle").read_bytes() == kept
 
-    def test_a_checkpoint_that_cannot_be_used(self, few, capsys, interrupt):
+    def test_unusable_checkpoint(self, few, capsys, interrupt):
         interrupt(2, signal.SIGINT)
         assert tfstyle(*few, "-o", "out.png") == 130
         capsys.readouterr()
@@ -507,7 +507,7 @@ class TestInterruption:
         assert pathlib.Path("out.png").read_bytes() == whole
         assert left() == {"out.png"}
 
-    def test_a_path_that_the_shell_would_split(self, few, capsys, interrupt):
+    def test_paths_are_quoted_for_the_shell(self, few, capsys, interrupt):
         interrupt(1, signal.SIGINT)
         assert tfstyle(*few, "-o", "my out.png") == 130
         assert "  tfstyle optimize --resume -o 'my out.png'\n" in capsys.readouterr().err

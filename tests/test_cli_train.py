@@ -156,7 +156,7 @@ class TestRefusals:
         assert message in refused(capsys, *words)
         assert not pathlib.Path("waves/saved_model.pb").exists()
 
-    def test_photos_that_are_all_broken(self, capsys):
+    def test_all_photos_are_damaged(self, capsys):
         for path in pathlib.Path("photos").iterdir():
             path.write_bytes(b"broken")
         assert "500 photos in a row are damaged" in refused(capsys, *THREE)

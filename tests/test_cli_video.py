@@ -49,14 +49,14 @@ def difference(one, other):
     return np.mean([np.abs(a.astype(int) - b).mean() for a, b in zip(one, other, strict=True)])
 
 
-def test_options_reach_the_film(capsys):
+def test_options_reach_the_video(capsys):
     assert paint("-o", "out", "--strength", "0", "--size", "48", "--keep-colors", "--flicker", "--threads", "1") == 0
     assert f"saved out: {COUNT} frames, " in capsys.readouterr().err
     original = [frame.pixels for frame in reader.open_film("film.mp4").frames((32, 48))]
     assert difference(frames("out"), original) == 0
 
 
-def test_says_what_was_wrong_with_the_film(monkeypatch, capsys):
+def test_problems_with_the_video_are_reported(monkeypatch, capsys):
     notes = ("not kept: the audio", "tone-mapped from HDR (PQ) to SDR")
     last = tfstyle.FilmProgress(9, 9, 3.0, 0, skipped=1, is_truncated=True, notes=notes)
     monkeypatch.setattr(tfstyle, "paint_film", lambda *_, **__: (each for each in [last]))
@@ -70,7 +70,7 @@ def test_says_what_was_wrong_with_the_film(monkeypatch, capsys):
     ]
 
 
-def test_ctrl_c_leaves_a_film_and_resume_completes_it(monkeypatch, capsys):
+def test_ctrl_c_leaves_a_video_and_resume_completes_it(monkeypatch, capsys):
     with monkeypatch.context() as patch:
         patch.setattr(video, "_UPDATE_EVERY", 0)
         patch.setattr(console.ProgressBar, "show", lambda *_: signal.raise_signal(signal.SIGINT))
@@ -108,14 +108,14 @@ class TestRefuses:
     def test_unsupported_results(self, capsys):
         assert "unsupported video format: use .mp4, .gif" in self.refused(capsys, "-o", "out.avi")
 
-    def test_the_film_itself(self, capsys):
+    def test_output_is_the_input(self, capsys):
         assert "film.mp4 is the input video" in self.refused(capsys, "-o", "film.mp4")
 
-    def test_a_file_that_is_not_a_film(self, capsys):
+    def test_not_a_video_file(self, capsys):
         pathlib.Path("film.mp4").write_bytes(b"no film" * 50)
         assert "cannot be read as a video" in self.refused(capsys, "-o", "out.mp4")
 
-    def test_a_folder_that_is_not_empty(self, capsys):
+    def test_output_folder_is_not_empty(self, capsys):
         pathlib.Path("full").mkdir()
         pathlib.Path("full/letter.txt").write_text("mine")
         assert "full: is not empty: specify a new folder" in self.refused(capsys, "-o", "full")

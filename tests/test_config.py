@@ -48,7 +48,7 @@ TOGETHER = {
         ("start", ["photo", "noise", "style", "some/file.png"]),
     ],
 )
-def test_accepts_what_lies_within_its_range(name, values):
+def test_values_in_range_are_accepted(name, values):
     for value in values:
         assert getattr(config.Settings(**{name: value, **TOGETHER.get(name, {})}), name) == value
 
@@ -70,7 +70,7 @@ def test_accepts_what_lies_within_its_range(name, values):
         ("variation_weight", [-1, -0.5, NAN, INFINITE]),
     ],
 )
-def test_refuses_what_lies_outside_and_names_the_value(name, values):
+def test_values_out_of_range_are_refused_by_name(name, values):
     for value in values:
         message = refusal(**{name: value, **TOGETHER.get(name, {})})
         assert message.startswith(name.replace("_", "-"))
@@ -93,7 +93,7 @@ def test_refuses_what_lies_outside_and_names_the_value(name, values):
         ({"style_weights": (1.0, 2.0), "style_layers": "none"}, "style-weights would have no effect"),
     ],
 )
-def test_nothing_is_ignored_in_silence(changes, message):
+def test_settings_without_effect_are_refused(changes, message):
     assert message in refusal(**changes)
 
 
@@ -107,7 +107,7 @@ def test_nothing_is_ignored_in_silence(changes, message):
         {"seed": 0, "start": "noise"},
     ],
 )
-def test_what_belongs_together_is_accepted(changes):
+def test_compatible_settings_are_accepted(changes):
     assert dataclasses.asdict(config.Settings(**changes)).items() >= changes.items()
 
 
@@ -162,7 +162,7 @@ def choice_fields() -> list[dataclasses.Field]:
 
 
 @pytest.mark.parametrize("field", choice_fields(), ids=lambda field: field.name)
-def test_words_are_accepted_and_others_refused_with_the_list(field):
+def test_choices_are_accepted_and_others_refused_with_the_list(field):
     for word in field.metadata["choices"]:
         assert getattr(config.Settings(**{field.name: word}), field.name) == word
     message = refusal(**{field.name: "nonsense"})
@@ -171,14 +171,14 @@ def test_words_are_accepted_and_others_refused_with_the_list(field):
     assert all(word in message for word in field.metadata["choices"])
 
 
-def test_the_choices_are_those_that_the_library_has():
+def test_choices_match_the_library():
     choices = {field.name: field.metadata["choices"] for field in choice_fields()}
     assert set(choices) == {"features", "keep_colors", "optimizer", "pooling", "form", "precision"}
     assert choices["form"] == ("relative", "gatys", "mean")
 
 
 @pytest.mark.parametrize("field", dataclasses.fields(config.Settings), ids=lambda field: field.name)
-def test_the_command_line_finds_what_it_needs(field):
+def test_every_option_has_help_and_metavar(field):
     text = field.metadata["help"]
     assert 5 < len(text) <= 120
     assert not text.endswith(".")
@@ -211,7 +211,7 @@ class Sample(config.Options):
     word: str | None = config.option(None, "which", choices=("a", "b"), flag="one-word")
 
 
-def test_none_is_not_given():
+def test_none_means_not_given():
     assert Sample(count=None, word=None) == Sample()
     assert Sample(factors=(1.0, 2.0)).stored == {"share": 0.5, "count": None, "factors": [1.0, 2.0], "word": None}
 
@@ -227,7 +227,7 @@ def test_none_is_not_given():
         ({"word": "c"}, "one-word 'c': choose one of a, b"),
     ],
 )
-def test_any_dataclass_of_options_checks_itself(values, message):
+def test_every_options_dataclass_checks_its_values(values, message):
     with pytest.raises(errors.InputError) as caught:
         Sample(**values)
     assert str(caught.value) == message

@@ -44,7 +44,7 @@ def test_the_notebook_is_committed_without_outputs_and_imports_nothing_but_the_p
 
 
 @pytest.mark.slow
-def test_the_script_paints_trains_films_and_evaluates(tmp_path):
+def test_the_script_paints_trains_videos_and_evaluates(tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
     for seed in range(4):

@@ -68,7 +68,9 @@ def test_atomic_write_needs_a_folder_and_replaces_nothing_but_files(tmp_path: pa
     assert (tmp_path / "pipe").is_fifo()
 
 
-def test_what_cannot_be_written_is_refused_beforehand(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unwritable_targets_are_refused_before_the_work(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files.check_folder(tmp_path / "file")
     with pytest.raises(errors.InputError, match=r"folder .*missing does not exist: create it first"):
         files.check_folder(tmp_path / "missing" / "file")
@@ -93,7 +95,7 @@ def test_a_read_only_folder_is_refused_beforehand(tmp_path: pathlib.Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\0b"], ids=["too long", "null byte"])
-def test_names_that_the_system_refuses(tmp_path: pathlib.Path, name: str) -> None:
+def test_invalid_file_names(tmp_path: pathlib.Path, name: str) -> None:
     for write in (files.atomic_write, lambda path, _: files.digest(path)):
         with pytest.raises(errors.InputError, match=r"cannot be (written|read): .*(too long|null byte)"):
             write(f"{tmp_path}/{name}", b"")

@@ -43,7 +43,7 @@ def assert_refused(path: pathlib.Path, pattern: str) -> None:
     ],
     ids=["missing", "folder", "pipe", "link to itself", "broken link"],
 )
-def test_what_is_no_file_is_refused(tmp_path: pathlib.Path, make: Callable, pattern: str) -> None:
+def test_non_files_are_refused(tmp_path: pathlib.Path, make: Callable, pattern: str) -> None:
     path = tmp_path / "photo.jpg"
     make(path)
     assert_refused(path, pattern)
@@ -59,7 +59,7 @@ def test_a_file_without_permission_is_refused(tmp_path: pathlib.Path, monkeypatc
     assert_refused(path, "permission denied")
 
 
-def test_names_that_the_system_refuses(tmp_path: pathlib.Path) -> None:
+def test_invalid_file_names(tmp_path: pathlib.Path) -> None:
     assert_refused(tmp_path / ("x" * 300), "too long|damaged")
     assert_refused(pathlib.Path(f"{tmp_path}/a\0b"), "null byte|no such file")
 
@@ -132,7 +132,7 @@ def test_pictures_with_our_own_profile_are_read_exactly(tmp_path: pathlib.Path) 
     np.testing.assert_array_equal(read(path)[0], image)
 
 
-def test_what_is_in_a_file_is_read_like_the_file(tmp_path: pathlib.Path) -> None:
+def test_bytes_are_read_like_their_file(tmp_path: pathlib.Path) -> None:
     path = drawn_png(tmp_path)
     with decoding.opened(path.read_bytes()) as image:
         np.testing.assert_array_equal(pixels.decode(image)[0], read(path)[0])
@@ -148,7 +148,7 @@ def test_what_is_in_a_file_is_read_like_the_file(tmp_path: pathlib.Path) -> None
     ],
     ids=["empty", "words", "pdf", "cut off"],
 )
-def test_bytes_that_are_no_picture_are_refused(data: bytes, pattern: str) -> None:
+def test_bytes_of_other_formats_are_refused(data: bytes, pattern: str) -> None:
     with pytest.raises(errors.InputError, match=pattern), decoding.opened(data) as image:
         pixels.decode(image)
 
@@ -176,6 +176,6 @@ def test_probe_tells_the_upright_size_without_decoding(
     assert images.probe(data) == (30, 40)
 
 
-def test_probe_refuses_what_is_no_picture() -> None:
+def test_probe_refuses_non_pictures() -> None:
     with pytest.raises(errors.InputError, match="^the picture is empty"):
         images.probe(b"")

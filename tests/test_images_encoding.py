@@ -178,7 +178,7 @@ def test_a_recipe_too_long_for_jpeg_is_refused_and_fits_elsewhere(tmp_path: path
         (np.zeros((2, 2, 3)), {"alpha": np.full((2, 2), np.nan)}, "alpha must be an array"),
     ],
 )
-def test_pictures_that_cannot_be_written(
+def test_invalid_pictures_are_refused(
     tmp_path: pathlib.Path, image: np.ndarray, options: dict[str, np.ndarray], pattern: str
 ) -> None:
     with pytest.raises(errors.InputError, match=pattern) as caught:
@@ -199,7 +199,7 @@ def test_the_suffix_may_be_in_capitals(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize(("suffix", "side"), [(".jpg", 65500), (".webp", 16383)])
-def test_sides_that_a_format_cannot_hold(suffix: str, side: int) -> None:
+def test_sides_beyond_a_formats_limit(suffix: str, side: int) -> None:
     with pytest.raises(errors.InputError, match=f"at most {side} pixels per side, got {side + 1}x1"):
         images.encode(np.zeros((1, side + 1, 3), np.uint8), suffix)
     assert images.encode(np.zeros((1, side, 3), np.uint8), suffix)

@@ -50,7 +50,7 @@ def test_hidden_files_and_folders_are_ignored(tmp_path: pathlib.Path) -> None:
     assert skipped(tmp_path) == {}
 
 
-def test_a_hidden_folder_that_is_named_is_walked(tmp_path: pathlib.Path) -> None:
+def test_hidden_folder_is_walked_if_named_explicitly(tmp_path: pathlib.Path) -> None:
     assert names(make(tmp_path / ".album", "a.png")) == ["a.png"]
 
 
@@ -83,7 +83,7 @@ def test_links_are_followed_and_each_folder_is_walked_once(tmp_path: pathlib.Pat
     assert skipped(tmp_path / "album") == {"same": "another link to the same folder"}
 
 
-def test_links_that_lead_nowhere_are_called_what_they_are(tmp_path: pathlib.Path) -> None:
+def test_broken_links_are_reported_as_such(tmp_path: pathlib.Path) -> None:
     make(tmp_path, "deep/a.png")
     (tmp_path / "deep" / "up").symlink_to(tmp_path)
     (tmp_path / "loop.jpg").symlink_to(tmp_path / "loop.jpg")
@@ -129,7 +129,7 @@ def test_an_output_of_another_suffix_is_a_folder_only_if_it_exists(tmp_path: pat
     assert images.is_folder_name(tmp_path / name)
 
 
-def test_results_have_different_names_that_can_be_written() -> None:
+def test_results_have_distinct_writable_names() -> None:
     photos = [pathlib.PurePath(name) for name in ("a.PNG", "b/c.gif", "b/c.bmp", "d.jfif", "d.jpg", "e.avif")]
     results = [path.as_posix() for path in images.result_names(photos)]
     assert results == ["a.PNG", "b/c.gif.png", "b/c.bmp.png", "d.jfif.jpg", "d.jpg", "e.png"]

@@ -100,7 +100,7 @@ def test_highlights_beyond_white_are_clipped(brightest: float, shape: tuple[int,
 
 
 @pytest.mark.parametrize(("white", "brightest"), [(255, 260.0), (255, 900.0), (65535, 65600.0), (65535, 200_000.0)])
-def test_so_are_those_of_other_ranges(white: float, brightest: float) -> None:
+def test_other_ranges_are_scaled_too(white: float, brightest: float) -> None:
     values = ramp(100) * white
     values[0] = brightest
     np.testing.assert_allclose(tiff.scaled(values), np.clip(values, 0, white) * (255 / white))
@@ -124,7 +124,7 @@ def test_a_picture_mostly_black_keeps_its_range() -> None:
     np.testing.assert_allclose(tiff.scaled(values), values)
 
 
-def test_what_is_no_color_is_stretched() -> None:
+def test_non_color_values_are_stretched() -> None:
     np.testing.assert_allclose(tiff.scaled(np.array([-2000.0, 0, 6000])), [0, 63.75, 255])
 
 
@@ -173,7 +173,7 @@ def test_the_profile_of_float_color_is_applied() -> None:
     np.testing.assert_allclose(images.load_image(own).rgb, 100, atol=0.5)
 
 
-def test_float_color_that_cannot_be_read_is_called_what_it_is() -> None:
+def test_unsupported_float_color_is_named_in_the_error() -> None:
     data = bytearray(float_tiff(np.zeros((4, 5, 3), np.float32)))
     at = data.index(struct.pack("<HHI", 259, 3, 1))
     data[at + 8 : at + 10] = struct.pack("<H", 5)  # LZW

@@ -40,14 +40,14 @@ class TestPlan:
 
     @pytest.mark.parametrize("size", [1, 16, 100, 101, 255, 256, 257, 511, 777])
     @pytest.mark.parametrize(("height", "width"), [(640, 641), (641, 640), (100, 37), (1, 1)])
-    def test_the_last_scale_is_exactly_what_was_asked_for(self, height, width, size):
+    def test_the_last_scale_has_exactly_the_requested_size(self, height, width, size):
         scales = plan.scales_for((height, width), config.Settings(size=size), "")
         assert max(scales[-1].height, scales[-1].width) == size
         assert (scales[-1].height, scales[-1].width) == images.fit_size(height, width, size)
 
     @pytest.mark.parametrize(("height", "width"), [(100, 2000), (2000, 100), (7, 100), (1, 300), (13, 14), (3, 1000)])
     @pytest.mark.parametrize("network", ["compact", "squeezenet"])
-    def test_too_thin_a_picture_gets_the_smallest_size_that_works(self, height, width, network):
+    def test_error_for_thin_pictures_names_the_smallest_working_size(self, height, width, network):
         minimum = weights.BACKBONES[network].min_size
         with pytest.raises(errors.InputError, match=r"use --size (\d+) or more") as caught:
             plan.scales_for((height, width), config.Settings(size=12), network)
@@ -75,7 +75,7 @@ class TestPlan:
             ({"scales": (60, 120), "iterations": (1, 2, 3)}, "3 values in --iterations for 2 scales"),
         ],
     )
-    def test_numbers_that_do_not_fit_each_other(self, asked, message):
+    def test_inconsistent_sizes_and_iterations(self, asked, message):
         with pytest.raises(errors.InputError, match=message):
             plan.scales_for((300, 400), config.Settings(**asked), "compact")
 
@@ -105,14 +105,14 @@ class TestWarmUp:
             {"style_layers": "conv1_1,conv3_2"},
         ],
     )
-    def test_what_the_other_network_cannot_stand_in_for(self, asked):
+    def test_settings_that_rule_out_the_stand_in_network(self, asked):
         assert {network for _, network in self.stages(config.Settings(**asked))} == {"vgg19"}
 
     @pytest.mark.parametrize("network", ["vgg16", "compact"])
     def test_only_vgg19_has_a_stand_in(self, network):
         assert {name for _, name in self.stages(config.Settings(), network)} == {network}
 
-    def test_layers_that_both_have_are_enough(self):
+    def test_shared_layers_are_enough(self):
         asked = config.Settings(style_layers="conv1_1,conv2_1")
         assert self.stages(asked)[0] == (200, "compact")
 
@@ -121,7 +121,7 @@ class TestWarmUp:
         assert Scale(10, 20, 5, "").cost == 200
 
 
-def test_reconstruction_looks_at_what_was_asked_for():
+def test_reconstruction_uses_the_requested_terms():
     settings = config.Settings()
     assert plan.reconstruction_objective("vgg19", "pixels", None, settings) == perceptual.Objective({}, {}, pixels=1.0)
     assert plan.reconstruction_objective("vgg19", "content", "conv2_1", settings).content == {"conv2_1": 1.0}

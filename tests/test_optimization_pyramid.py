@@ -46,11 +46,11 @@ class TestFirstImage:
         expected = images.resize(images.load_image(path), 36, 48).rgb
         np.testing.assert_array_equal(self.first(tiny, start=str(path)), expected)
 
-    def test_file_that_is_not_there(self, tiny):
+    def test_missing_file(self, tiny):
         with pytest.raises(errors.InputError, match=r"nowhere\.png"):
             self.first(tiny, start="nowhere.png")
 
-    def test_there_is_no_painting(self, tiny):
+    def test_style_without_a_painting(self, tiny):
         with pytest.raises(errors.InputError, match="needs a painting file"):
             self.first(tiny, start="style", style=[], strength=0.0)
 

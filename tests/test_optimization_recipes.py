@@ -190,7 +190,7 @@ class TestFilesThatMoved:
         with pytest.raises(errors.InputError, match="the recipe has 1 styles"):
             recipes.from_picture("made/out.png", inputs=[*inputs, "my-painting.png"])
 
-    def test_another_file_of_that_name_is_passed_over(self, folder, tiny):
+    def test_other_files_of_the_same_name_are_skipped(self, folder, tiny):
         self.moved(folder, tiny)
         images.save_image("photo.png", runs.photo(seed=99))
         assert recipes.from_picture("made/out.png").content == "made/photo.png"

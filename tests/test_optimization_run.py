@@ -100,7 +100,7 @@ class TestStrength:
         *_, last = run
         assert {name.partition("/")[0] for name in last.terms} == {"style", "variation"}
 
-    def test_the_ratio_that_strength_sets(self):
+    def test_strength_sets_the_ratio(self):
         def ratio(strength):
             objective = plan.objective_for("compact", config.Settings(strength=strength))
             return sum(objective.style.values()) / sum(objective.content.values())
@@ -136,7 +136,7 @@ class TestLosses:
         iterates = list(made(tiny, optimizer=optimizer, form=form, scales=(32,), iterations=(12,)))
         assert iterates[-1].loss < 0.9 * iterates[0].loss
 
-    def test_every_step_of_lbfgs_is_no_worse(self, tiny):
+    def test_lbfgs_never_increases_the_loss(self, tiny):
         iterates = list(made(tiny, scales=(48,), iterations=(15,)))
         for before, after in itertools.pairwise(iterates):
             assert after.loss <= before.loss * (1 + 1e-5)
@@ -173,7 +173,7 @@ class TestLosses:
             ({"features": "nonsense"}, "nonsense"),
         ],
     )
-    def test_settings_that_cannot_be_met(self, tiny, changes, message):
+    def test_unusable_settings(self, tiny, changes, message):
         with pytest.raises(errors.InputError, match=message):
             made(tiny, **changes)
 
@@ -209,7 +209,7 @@ class TestStyles:
         next(iter(made(tiny, style=[style], style_layers="conv2_1", pooling="max")))
         assert style.asked == [(48, ("conv2_1",), "max")]
 
-    def test_the_same_style_twice_is_that_style(self, tiny):
+    def test_a_style_given_twice_equals_itself(self, tiny):
         style = stylebook.Painting(runs.painting())
         np.testing.assert_array_equal(finished(tiny, style=[style, style]), finished(tiny, style=[style]))
 
@@ -229,7 +229,7 @@ class TestStyles:
         first, second = (finished(tiny, style=both, style_weights=shares) for shares in ((1.0, 3.0), (2.0, 6.0)))
         np.testing.assert_array_equal(first, second)
 
-    def test_what_alpha_hides_of_a_painting_does_not_count(self, tiny):
+    def test_transparent_parts_of_a_painting_do_not_count(self, tiny):
         """Left half stripes, right half hidden and glaring: much nearer to the stripes alone than to all of it."""
         left = runs.painting(64, 48, seed=2).rgb
         glaring = np.broadcast_to(np.array([255, 0, 255], np.float32), left.shape)
@@ -461,7 +461,7 @@ class TestBrokenLoss:
             next(iterator)
         np.testing.assert_array_equal(caught.value.image, kept[-1])
 
-    def test_a_total_that_overflows(self, tiny):
+    def test_overflowing_total_loss(self, tiny):
         with pytest.raises(optimization.BrokenLoss, match="the total"):
             list(made(tiny, content_weight=1.0, style_weight=3e38, form="gatys"))
 
@@ -471,7 +471,7 @@ class TestMemory:
         monkeypatch.setattr(psutil, "virtual_memory", lambda: types.SimpleNamespace(available=free))
 
     @pytest.mark.parametrize("share", [0.9, 0.5, 0.2])
-    def test_refusal_names_a_size_that_fits(self, tiny, model, monkeypatch, share):
+    def test_error_names_a_size_that_fits(self, tiny, model, monkeypatch, share):
         free = features.memory(model, 720, 960) * share
         self.available(monkeypatch, free)
         changes = {"photo": runs.photo(72, 96), "scales": None, **DEFAULT_LAYERS}

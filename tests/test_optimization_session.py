@@ -94,7 +94,7 @@ def test_arrays_are_saved_and_resumed_but_cannot_be_repeated(settings):
 @pytest.mark.parametrize(
     "bad", [np.zeros((4, 4)), np.zeros((0, 4, 3)), np.full((4, 4, 3), np.nan), np.full((4, 4, 3), 999)]
 )
-def test_arrays_that_are_not_images_are_refused(bad, settings):
+def test_invalid_arrays_are_refused(bad, settings):
     for given in ((bad, "painting.png"), ("photo.png", bad)):
         with pytest.raises(errors.InputError, match="an image"):
             next(tfstyle.optimize(*given, settings))

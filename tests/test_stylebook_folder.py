@@ -72,7 +72,7 @@ class TestStyleFolder:
             folder.settings()
 
 
-def test_styles_are_listed_with_what_they_have():
+def test_styles_are_listed_with_their_files():
     styles = {style.name: style for style in stylebook.styles()}
     assert list(styles) == list(stylebook.load_all())
     night, hat = styles["starry_night"], styles["woman_with_a_hat"]

@@ -140,7 +140,7 @@ class TestStoredStyle:
             ("compact", ["conv1_1"], "max", "only has statistics for average pooling, not max"),
         ],
     )
-    def test_statistics_that_are_missing_are_refused(self, folder, backbone, layers, pooling, message):
+    def test_missing_statistics_are_refused(self, folder, backbone, layers, pooling, message):
         style = stylebook.load_all()["waves"]
         with pytest.raises(errors.InputError, match=f"^style 'waves' .*{message}: use the painting file"):
             style.grams(types.SimpleNamespace(name=backbone), 256, layers, pooling)

@@ -162,7 +162,7 @@ class TestMany:
         painted = {name.removeprefix("painted/") for name in files() if name.startswith("painted")}
         assert painted == {"a.gif.png", "a.png", "b.png", "c.jpg", "d.png"}
 
-    def test_one_that_is_too_large(self, monkeypatch):
+    def test_photo_too_large_for_the_memory(self, monkeypatch):
         images.save_image("large.png", runs.photo(60, 80))
         monkeypatch.setattr(runtime, "available_memory", lambda: 600 * 50 * 50)
         large, small = stylize(["large.png", "photo.png"], "painted")
@@ -212,7 +212,7 @@ class TestRefusals:
             tfstyle.stylize("photo.png", "out.png", "nosuch")
 
     @pytest.mark.parametrize("output", ["notes", "notes/painted"])
-    def test_folder_that_cannot_be_created(self, output):
+    def test_output_folder_cannot_be_created(self, output):
         pathlib.Path("notes").write_text("no folder")
         (result,) = stylize("photo.png", output)
         assert "cannot be created" in str(result.error)

@@ -63,7 +63,7 @@ class TestSizes:
         painter(noise(*before))
         np.testing.assert_array_equal(painter(image), stylizer.Stylizer(STYLE)(image))
 
-    def test_sides_are_padded_to_multiples_that_networks_need(self):
+    def test_sides_are_padded_to_multiples_of_four(self):
         assert networks.MULTIPLE == predictor._MULTIPLE
 
 

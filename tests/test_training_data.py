@@ -194,7 +194,7 @@ class TestUnusable:
             assert np.abs(crop - good).max() == 0 or np.abs(crop[:, ::-1] - good).max() == 0
         assert made.unusable == {0}
 
-    def test_a_photo_that_cannot_be_read(self):
+    def test_unreadable_photo(self):
         class Vanishing(Memory):
             def __getitem__(self, index):
                 if index == 0:
@@ -239,7 +239,7 @@ class TestFolder:
         with pytest.warns(images.SkippedFilesWarning):
             assert len(data.open_photos(str(tmp_path), exclude=tmp_path / "more")) == 2
 
-    def test_a_folder_that_is_called_like_a_picture(self, tmp_path):
+    def test_folder_named_like_a_picture(self, tmp_path):
         (tmp_path / "album.jpg").mkdir()
         (tmp_path / "good.png").write_bytes(drawn.file(drawn.photo(80, 90, 1), "PNG"))
         made = batches(data.open_photos(str(tmp_path)))
@@ -289,7 +289,7 @@ class TestDataset:
             AssertionError(),
         ],
     )
-    def test_a_download_that_fails(self, dataset, monkeypatch, failure):
+    def test_failed_download(self, dataset, monkeypatch, failure):
         def fail(*_):
             raise failure
 
@@ -321,7 +321,7 @@ class TestDataset:
         return download_from
 
     @pytest.mark.parametrize("answers", [False, True])
-    def test_a_server_that_is_not_reached_is_named_at_once(self, dataset, server, monkeypatch, answers):
+    def test_unreachable_server_is_named_at_once(self, dataset, server, monkeypatch, answers):
         """Refused connections, and connections that stay silent."""
         monkeypatch.setattr(data, "_TIMEOUT", 0.2)
         with socket.create_server(("127.0.0.1", 0)) as silent:

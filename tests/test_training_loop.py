@@ -249,7 +249,7 @@ class TestFinalLossNetwork:
 
 
 class TestFailures:
-    def test_a_loss_that_is_not_finite(self, make, monkeypatch):
+    def test_loss_becomes_nan(self, make, monkeypatch):
         run = make(steps=4)
         losses = iter([{"content": 1.0, "loss": 1.0}, {"content": math.nan, "loss": math.nan}])
         monkeypatch.setattr(run, "_fit", lambda _: next(losses))
@@ -258,7 +258,7 @@ class TestFailures:
         assert run.step == 1
 
     @pytest.mark.slow
-    def test_a_learning_rate_that_is_too_large(self, make):
+    def test_learning_rate_is_too_large(self, make):
         with pytest.raises(errors.InputError, match="became NaN or infinite between steps .*--learning-rate") as caught:
             list(make(learning_rate=1e30, steps=4))
         assert "\n" not in str(caught.value)

@@ -40,7 +40,7 @@ def test_up_to_the_end(source, tmp_path):
     assert heard(tmp_path / "out.mp4").shape[1] / 48000 == pytest.approx(0.5, abs=0.1)  # FLAC has blocks of 0.096 s.
 
 
-def test_all_of_it_where_the_film_is_longer(source, tmp_path):
+def test_all_of_it_where_the_video_is_longer(source, tmp_path):
     written(source, tmp_path / "out.mp4", 99, origin=first(source))
     wave = heard(tmp_path / "out.mp4")
     assert wave.shape[1] / 48000 == pytest.approx(1.2, abs=0.07)

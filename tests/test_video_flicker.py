@@ -55,7 +55,7 @@ def test_fine_strokes_stay_as_strong():
     assert 0.75 * fine(painted[-1]) < fine(last) < 1.1 * fine(painted[-1])
 
 
-def test_a_film_without_flicker_stays_sharp():
+def test_a_video_without_flicker_stays_sharp():
     """A painter without flicker: there is nothing to remove."""
     frames = filmed.pan(15, 96, 128, STEP)
     result = filtered(frames, frames)
@@ -73,7 +73,7 @@ def test_nothing_is_smeared_over_a_cut():
     np.testing.assert_array_equal(filtered(frames, painted)[5], painted[5])
 
 
-def test_a_fade_is_no_cut():
+def test_a_fade_is_not_a_cut():
     """Brightness changes slowly: previous frames still count."""
     base = filmed.texture(64, 96)
     frames = [(base * share).astype(np.uint8) for share in np.linspace(1, 0.7, 10)]
@@ -106,7 +106,7 @@ def test_has_no_state_before_the_first_frame():
     np.testing.assert_array_equal(steady(frame, frame), frame)
 
 
-def test_without_opencv_says_what_to_install(monkeypatch):
+def test_missing_opencv(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(errors.InputError, match=r'videos need OpenCV: pip install "tfstyle\[video\]"'):
         flicker.FlickerFilter()

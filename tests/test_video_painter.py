@@ -53,7 +53,7 @@ def difference(one, other):
     return np.mean([np.abs(a.astype(int) - b).mean() for a, b in zip(one, other, strict=True)])
 
 
-def test_a_painted_film():
+def test_a_painted_video():
     steps = list(tfstyle.paint_film("film.mp4", "out.mp4", STYLE))
     assert [step.step for step in steps] == [*range(1, COUNT + 1), COUNT]
     assert [step.step < step.steps for step in steps] == [True] * COUNT + [False]
@@ -64,7 +64,7 @@ def test_a_painted_film():
     assert files() == {"out.mp4"}
 
 
-def test_gif_to_gif_and_folder_to_film():
+def test_gif_to_gif_and_folder_to_video():
     pathlib.Path("in").mkdir()
     for number, frame in enumerate(filmed.pan(4)):
         Image.fromarray(frame).save(f"in/{number}.png")
@@ -73,7 +73,7 @@ def test_gif_to_gif_and_folder_to_film():
     assert times("again.mp4") == times("out.gif") == pytest.approx([0, 0.04, 0.08, 0.12])
 
 
-def test_strength_from_the_film_itself_to_the_painting():
+def test_strength_from_the_video_itself_to_the_painting():
     original, changes = frames("film.mp4"), []
     for strength in (0, 0.4, 1):
         paint(f"out {strength:.0%}", strength=strength)
@@ -124,14 +124,14 @@ class TestStopping:
         steps.close()
 
     @pytest.mark.parametrize("count", [1, 5, 7])
-    def test_leaves_a_playable_film_and_a_checkpoint(self, count):
+    def test_leaves_a_playable_video_and_a_checkpoint(self, count):
         self.stop("out.mp4", count)
         assert times("out.mp4") == times("film.mp4")[:count]
         with av.open("out.mp4") as container:
             assert container.duration / 1e6 == pytest.approx(count / 25, abs=0.03)
         assert checkpoints.path_for("out.mp4").exists()
 
-    def test_resumed_film_is_the_same_to_the_bit(self):
+    def test_resumed_video_is_the_same_to_the_bit(self):
         paint("whole")
         self.stop("out", 7)
         last = paint("out", resume=True)
@@ -140,7 +140,7 @@ class TestStopping:
             np.testing.assert_array_equal(ours, expected)
         assert not checkpoints.path_for("out").exists()
 
-    def test_ctrl_c_within_a_frame_leaves_a_film(self, monkeypatch):
+    def test_ctrl_c_within_a_frame_leaves_a_video(self, monkeypatch):
         add, added = painter.outputs.mp4.Mp4Writer.add, []
 
         def interrupted(self, frame):
@@ -186,7 +186,7 @@ class TestOddFilms:
             assert np.unique(np.diff(sound)).tolist() == [1024]
             assert container.duration / 1e6 == pytest.approx(times("film.avi")[-1] + 0.04, abs=0.05)
 
-    def test_what_the_muxer_refuses_is_found_before_painting(self, monkeypatch):
+    def test_muxer_errors_are_found_before_painting(self, monkeypatch):
         def refused(*_):
             raise av.error.ArgumentError(errno.EINVAL, "Invalid argument")
 
@@ -205,7 +205,7 @@ class TestOddFilms:
         assert set(shown) < {number / 25 for number in range(20)}
 
     @pytest.mark.parametrize("suffix", ["mkv", "avi"])
-    def test_cut_off_film(self, suffix):
+    def test_truncated_video(self, suffix):
         path = filmed.write(pathlib.Path(f"film.{suffix}"), filmed.pan(80, step=1), sound="aac")
         assert not any(self.truncated(path))
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -217,19 +217,19 @@ class TestOddFilms:
         decoder = reader.open_film(path).frames()
         return [decoder.is_truncated for _ in decoder] + [decoder.is_truncated]
 
-    def test_hdr_is_tone_mapped_and_says_so(self, monkeypatch):
+    def test_hdr_is_tone_mapped_and_reported(self, monkeypatch):
         monkeypatch.setattr(
             decoding.tone_mapping, "ToneMapper", lambda: lambda _, *size: np.zeros((*size, 3), np.uint8)
         )
         last = paint("out.mp4", filmed.write_hdr(pathlib.Path("hdr.mp4"), 16))
         assert last.notes == ("tone-mapped from HDR (PQ) to SDR",)
 
-    def test_song_with_a_cover_is_not_a_film(self):
+    def test_song_with_a_cover_is_not_a_video(self):
         with pytest.raises(errors.InputError, match=r"song\.mp3: contains no video stream: use a video file"):
             paint("out.mp4", filmed.write_song(pathlib.Path("song.mp3")))
 
     @pytest.mark.parametrize("name", ["out.gif", "frames"])
-    def test_anamorphic_film_gets_square_pixels(self, name):
+    def test_anamorphic_video_gets_square_pixels(self, name):
         with av.open("wide.mkv", "w") as container:
             stream = container.add_stream("libx264", rate=25)
             stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
@@ -241,7 +241,7 @@ class TestOddFilms:
         kept = reader.open_film("out.mp4")
         assert (kept.height, kept.width, kept.pixel_aspect) == (64, 96, fractions.Fraction(4, 3))
 
-    def test_transparent_film(self):
+    def test_transparent_video(self):
         """What a WebM hides is white in an MP4 and stays hidden elsewhere."""
         filmed.write_transparent(pathlib.Path("in.webm"))
         paint("out.mp4", "in.webm", strength=0)
@@ -281,7 +281,7 @@ class TestGif:
         with Image.open("out.gif") as painted:
             assert "loop" not in painted.info
 
-    def test_fast_films_are_thinned_out(self):
+    def test_fast_videos_are_thinned_out(self):
         """Browsers show a frame for 100 ms if it asks for less than 20."""
         filmed.write(pathlib.Path("fast.mkv"), filmed.pan(24), tick=fractions.Fraction(1, 120))
         paint("out.gif", "fast.mkv")

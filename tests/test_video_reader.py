@@ -100,7 +100,7 @@ class TestRefuses:
             reader.open_film(tmp_path)
 
     @pytest.mark.parametrize("content", [None, b"", b"this is no film" * 100])
-    def test_a_file_that_is_not_a_film(self, tmp_path, content):
+    def test_not_a_video_file(self, tmp_path, content):
         path = tmp_path / "film.mp4"
         if content is not None:
             path.write_bytes(content)
@@ -121,7 +121,7 @@ class TestRefuses:
             reader.open_film(film)
 
 
-def test_a_film_cut_short_gives_what_is_there(tmp_path):
+def test_truncated_video_gives_its_remaining_frames(tmp_path):
     """The frames before the cut are intact."""
     path = filmed.write(tmp_path / "film.mkv", filmed.pan(300, step=1))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

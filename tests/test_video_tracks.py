@@ -74,20 +74,20 @@ def test_everything_survives_a_second_time(film, tmp_path):
         assert again.chapters() == container.chapters()
 
 
-def test_tracks_end_with_an_interrupted_film(tmp_path):
+def test_tracks_end_with_an_interrupted_video(tmp_path):
     rewritten(filmed.write_many_tracks(tmp_path / "in.mkv"), tmp_path / "out.mp4", count=5)
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert container.duration / 1e6 == pytest.approx(0.2, abs=0.1)  # FLAC has blocks of 0.096 s.
         assert [(each["start"], each["end"]) for each in container.chapters()] == [(0, 200)]
 
 
-def test_gif_and_folder_say_that_the_sound_is_gone(tmp_path):
+def test_gif_and_folder_report_the_lost_audio(tmp_path):
     source = filmed.write(tmp_path / "in.mp4", filmed.pan(2), sound="aac")
     for name in ("out.gif", "frames"):
         assert rewritten(source, tmp_path / name) == ("not kept: the audio",)
 
 
-def test_cover_picture_of_a_film_is_named(tmp_path):
+def test_cover_picture_of_a_video_is_named(tmp_path):
     """The film is painted, its cover is not."""
     with av.open(str(tmp_path / "in.mp4"), "w") as container:
         video = container.add_stream("libx264", rate=25)

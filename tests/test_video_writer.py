@@ -82,7 +82,7 @@ class TestMp4:
 
         assert apart(tmp_path / "out.mp4") == pytest.approx(apart(source), abs=0.025)
 
-    def test_sound_ends_with_an_interrupted_film(self, tmp_path):
+    def test_sound_ends_with_an_interrupted_video(self, tmp_path):
         source = filmed.write(tmp_path / "in.mp4", filmed.pan(50), sound="aac")
         copied(source, tmp_path / "out.mp4", count=20)
         assert lengths(tmp_path / "out.mp4") == pytest.approx({"video": 0.8, "audio": 0.8}, abs=0.03)
@@ -100,7 +100,7 @@ class TestMp4:
         clip = reader.open_film(tmp_path / "out.mp4")
         assert (clip.height, clip.width) == (height, width)
 
-    def test_pixels_that_are_not_square(self, tmp_path):
+    def test_non_square_pixels(self, tmp_path):
         source = filmed.write(tmp_path / "in.mp4", filmed.pan(3))
         clip = reader.open_film(source)
         wide = reader.Film(**{**vars(clip), "pixel_aspect": fractions.Fraction(4, 3)})
@@ -120,7 +120,7 @@ class TestMp4:
         painted = next(iter(reader.open_film(tmp_path / "out.mp4").frames((16, 32)))).pixels
         assert np.abs(painted.astype(int) - RED).max() <= 3
 
-    def test_an_existing_file_stays_until_the_film_is_complete(self, tmp_path):
+    def test_an_existing_file_stays_until_the_video_is_complete(self, tmp_path):
         (tmp_path / "out.mp4").write_text("before")
         clip = reader.open_film(filmed.write(tmp_path / "in.mp4", filmed.pan(1)))
         film = outputs.open_writer(tmp_path / "out.mp4", clip, (16, 32))

@@ -115,7 +115,7 @@ def test_home_is_understood(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("call", [weights.load, weights.find])
-def test_named_files_that_are_not_there(tmp_path, monkeypatch, call):
+def test_missing_named_files(tmp_path, monkeypatch, call):
     assert message_of(call, "vgg19", tmp_path / "no.h5") == f"{tmp_path / 'no.h5'}: no such weight file"
     monkeypatch.setenv("TFSTYLE_ALEXNET_WEIGHTS", str(tmp_path))
     assert "from TFSTYLE_ALEXNET_WEIGHTS" in message_of(call, "alexnet")
@@ -238,7 +238,7 @@ def test_the_file_with_the_top_will_do(home, monkeypatch):
     assert weights.find("vgg19") == home / top.name
 
 
-def test_a_home_that_cannot_be_written_to_is_read_and_the_temporary_folder_too(tmp_path, home, monkeypatch):
+def test_read_only_home_and_temporary_folder_are_searched(tmp_path, home, monkeypatch):
     home.mkdir(parents=True)
     monkeypatch.setattr(downloads.os, "access", lambda *_: False)
     monkeypatch.setattr(downloads.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
@@ -420,7 +420,7 @@ def test_interrupted_by_the_user(home, monkeypatch, server):
     assert_nothing_kept(home)
 
 
-def test_a_cache_that_cannot_be_made(tmp_path, monkeypatch, server):
+def test_cache_folder_cannot_be_created(tmp_path, monkeypatch, server):
     (tmp_path / "keras").write_text("a file where the folder should be")
     publish(monkeypatch, "squeezenet", server.url)
     assert_helpful(message_of(weights.load, "squeezenet"), "squeezenet", tmp_path / "keras" / "models", server.url)
