@@ -110,6 +110,7 @@ class TestCommand:
         done = tfstyle("tfstyle --help | head -1")
         assert done.stdout.startswith(b"usage: tfstyle [-h]")
 
+    @pytest.mark.slow
     def test_an_unusable_environment(self, folder: pathlib.Path, tiny: str):
         """Keras settings that Keras itself refuses, warnings as errors, and a closed standard error."""
         settings = {"floatx": "bfloat16", "image_data_format": "channels_first", "backend": "jax", "epsilon": 1}

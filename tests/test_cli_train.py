@@ -97,6 +97,7 @@ class TestOutput:
         assert capsys.readouterr().err == "waves is already trained\n"
         assert "contains a trained style" in refused(capsys, *WORDS, "--steps", "2")
 
+    @pytest.mark.slow
     def test_unusable_photos_are_counted(self, capsys, monkeypatch):
         for name in ("a.jpg", "b.png"):
             pathlib.Path("photos", name).write_bytes(b"broken")

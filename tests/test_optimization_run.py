@@ -359,9 +359,9 @@ class TestResuming:
         ("optimizer", "precision", "start", "steps"),
         [
             ("lbfgs", "float32", "photo", [0, 2, 3, 5]),
-            ("lbfgs", "bfloat16", "noise", [1, 2, 4]),
-            ("adam", "bfloat16", "photo", [2, 4]),
-            ("sgd", "float32", "photo", [2, 4]),
+            pytest.param("lbfgs", "bfloat16", "noise", [1, 2, 4], marks=pytest.mark.slow),
+            pytest.param("adam", "bfloat16", "photo", [2, 4], marks=pytest.mark.slow),
+            pytest.param("sgd", "float32", "photo", [2, 4], marks=pytest.mark.slow),
         ],
     )
     def test_from_every_step_to_the_same_bits(self, tiny, optimizer, precision, start, steps):
@@ -378,6 +378,7 @@ class TestResuming:
             assert iterates[-1].loss == last.loss
             assert iterates[-1].evaluations == last.evaluations
 
+    @pytest.mark.slow
     def test_where_another_network_takes_over(self, tiny_weights, monkeypatch):
         """Step 2 is the last of compact at full size, and vgg19 goes on from its picture as it is."""
         monkeypatch.setattr(weights, "load", lambda *_: tiny_weights)
@@ -522,6 +523,7 @@ class TestNetwork:
         assert plan.choose_network(config.Settings(), [painting]) == "vgg19"
         assert plan.choose_network(config.Settings(), [painting, stored]) == "compact"
 
+    @pytest.mark.slow
     def test_real_network_gives_a_picture(self, tmp_path):
         painting = tmp_path / "painting.png"
         Image.fromarray(np.rint(runs.painting().rgb).astype(np.uint8)).save(painting)

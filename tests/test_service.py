@@ -431,6 +431,7 @@ class TestJobs:
         assert second.get(f"/v1/jobs/{name}/picture").content == first.get(f"/v1/jobs/{name}/picture").content
 
     @pytest.mark.parametrize(("attempts", "status"), [(2, "done"), (3, "failed")])
+    @pytest.mark.slow
     def test_a_job_that_ends_the_process_is_given_up(self, make, tmp_path, attempts, status):
         first = make(tmp_path)
         name = job(first).json()["id"]

@@ -14,9 +14,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from tfstyle import stylizer
-
-pytestmark = pytest.mark.parametrize("exported", ["realtime"], indirect=True)
+from tfstyle import stylebook, stylizer
 
 DOCUMENT = (pathlib.Path(__file__).parents[1] / "docs" / "serving.md").read_text()
 
@@ -70,14 +68,20 @@ def written(value, name):
 
 
 @pytest.fixture(scope="module")
-def model(exported):
-    return tf.saved_model.load(str(exported[1]))
+def folder():
+    """A style as users have it."""
+    return stylebook.find("starry_night")
 
 
 @pytest.fixture(scope="module")
-def paint(exported):
+def model(folder):
+    return tf.saved_model.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def paint(folder):
     """In float32, as Serving runs a SavedModel."""
-    return stylizer.Stylizer(exported[1], runtime="savedmodel", precision="float32")
+    return stylizer.Stylizer(folder, runtime="savedmodel", precision="float32")
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from tfstyle.training import data, trainer
 from tfstyle.transform import networks
 from train import beginning, recipes
 
+pytestmark = pytest.mark.slow  # Recipes are for maintainers.
+
 STYLE_LAYERS = ("conv1_1", "conv2_1")
 
 

@@ -8,6 +8,8 @@ import scored
 from tfstyle import stylebook
 from train import cards, recipes
 
+pytestmark = pytest.mark.slow  # Recipes are for maintainers.
+
 
 @pytest.fixture
 def folder(tmp_path):

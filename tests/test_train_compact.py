@@ -8,6 +8,8 @@ from PIL import Image
 from tfstyle import errors, features, weights
 from train import compact, compact_fit, compact_images, compact_walk
 
+pytestmark = pytest.mark.slow  # Recipes are for maintainers.
+
 
 def random(seed=0):
     return np.random.default_rng(seed)

@@ -7,6 +7,8 @@ import pytest
 from tfstyle import config, stylebook
 from train import recipes
 
+pytestmark = pytest.mark.slow  # Recipes are for maintainers.
+
 
 def test_recipes_are_of_stored_styles_and_accepted_by_the_command_line():
     from tfstyle.cli import main

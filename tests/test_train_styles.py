@@ -9,6 +9,8 @@ import scored
 from tfstyle import stylebook
 from train import recipes, styles
 
+pytestmark = pytest.mark.slow  # Recipes are for maintainers.
+
 
 def test_a_missing_folder_of_photos_is_refused_before_training(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["styles", "scream", "--data", "photos", "--photos", "nowhere"])

@@ -162,6 +162,7 @@ def taught(optimizer):
     return pupil.fit(photos, teacher(photos), batch_size=4, epochs=60, verbose=0).history["loss"]
 
 
+@pytest.mark.slow
 def test_learns_a_small_network():
     losses = taught(muon.Muon(keras.optimizers.schedules.CosineDecay(0.05, 60)))
     assert losses[-1] < 0.15 * losses[0]

@@ -151,6 +151,7 @@ class TestLoss:
         for ours, before, gradient in zip(made.network.trainable_variables, variables, gradients, strict=True):
             np.testing.assert_allclose(ours, before - RATE * gradient, rtol=1e-3, atol=1e-5)
 
+    @pytest.mark.slow
     def test_training_lessens_it(self, train, batch):
         history = (
             train(optimizer=keras.optimizers.Adam(1e-3), run_eagerly=False)
@@ -198,6 +199,7 @@ class TestWhatBelongsToIt:
 
 
 class TestFit:
+    @pytest.mark.slow
     def test_plain_fit_with_keras_own_callbacks(self, train, batch, tmp_path):
         made, steps = train(run_eagerly=False), []
         callbacks = [

@@ -19,6 +19,7 @@ def pq_luminance(code):
     ("transfer", "name"),
     [(16, "PQ"), pytest.param(18, "HLG", marks=pytest.mark.slow)],  # FFmpeg makes a table for each, in seconds.
 )
+@pytest.mark.slow
 def test_ramp_is_mapped_smoothly_from_black_to_white(tmp_path, transfer, name):
     film = reader.open_film(filmed.write_hdr(tmp_path / "film.mp4", transfer))
     assert film.hdr == name
