@@ -1,5 +1,5 @@
 from .config import BenchmarkSettings, Settings, TrainingSettings
-from .errors import InputError
+from .errors import InputError, ShortageError
 from .evaluation import Benchmark, Evaluation, benchmark, evaluate
 from .images import Photo, load_image, save_image
 from .optimization import Iterate, compare, optimize, reconstruct
@@ -17,14 +17,15 @@ __all__ = [
     "Iterate",
     "Photo",
     "Settings",
+    "ShortageError",
     "StyleInfo",
     "StylizeResult",
     "Stylizer",
     "TrainingProgress",
     "TrainingSettings",
     "benchmark",
-    "evaluate",
     "compare",
+    "evaluate",
     "load_image",
     "optimize",
     "paint_film",
