@@ -66,7 +66,7 @@ def test_a_killed_runs_half_file_is_overwritten(result):
 
 class TestDamaged:
     def check(self, result):
-        with pytest.raises(errors.InputError, match=r"out\.png\.tfstyle: is not a usable checkpoint: delete it"):
+        with pytest.raises(errors.InputError, match=r"out\.png\.tfstyle is not a usable checkpoint: delete it"):
             checkpoints.load(result)
 
     @pytest.mark.parametrize("share", [0, 0.02, 0.3, 0.7, 0.99])

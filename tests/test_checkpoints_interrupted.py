@@ -47,7 +47,7 @@ def test_another_run_is_passed_over_or_refused_with_the_difference(output, chang
     interrupted = checkpoints.Interrupted(output, resume=True)
     assert interrupted.recipe["content"] == "photo.png"
     assert interrupted.state({**RECIPE, **change}) is None
-    with pytest.raises(errors.InputError, match=rf"out\.png had other settings \(.*{difference}"):
+    with pytest.raises(errors.InputError, match=rf"out\.png used different settings \(.*{difference}"):
         interrupted.state({**RECIPE, **change}, insist=True)
     assert checkpoints.path_for(output).exists()
 

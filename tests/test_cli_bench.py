@@ -102,14 +102,14 @@ class TestRefused:
     def test_no_entry_is_left(self, faked, capsys):
         assert runs.command("bench", *SIZE, "--torch", "false", "--onnx", "false") == 2
         last = capsys.readouterr().err.splitlines()[-1]
-        assert last == "tfstyle: no entry could take part: its process ended with code 1"
+        assert last == "tfstyle: nothing could be benchmarked: its process ended with code 1"
 
     @pytest.mark.parametrize("count", [0, 1])
     def test_engine_that_crashes_midway(self, faked, python, capsys, count):
         other = python("short", (1.0,) * count)
         assert runs.command("bench", *SIZE, "--rounds", "2", "--torch", python("good"), "--onnx", other) == 2
         last = capsys.readouterr().err.splitlines()[-1]
-        assert last.startswith("tfstyle: johnson ONNX Runtime float32 stopped in the middle: ")
+        assert last.startswith("tfstyle: johnson ONNX Runtime float32 stopped unexpectedly: ")
 
 
 class TestFigures:

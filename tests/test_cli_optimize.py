@@ -481,7 +481,7 @@ class TestInterruption:
         kept = pathlib.Path("out.png.tfstyle").read_bytes()
         resume = ("--resume", "-o", "out.png")
         said = refused(capsys, *few, "--strength", "0.8", "--pooling", "max", *resume)
-        assert r"had other settings (pooling was average, now max; strength was not given, now 0.8" in said
+        assert r"used different settings (pooling was average, now max; strength was not given, now 0.8" in said
         assert "strength was not given, now 0.8" in refused(capsys, "--strength", "0.8", *resume)
         assert "style was painting.png, now photo.png" in refused(capsys, "photo.png", "photo.png", *few[2:], *resume)
         images.save_image("painting.png", runs.painting(seed=7))

@@ -63,7 +63,7 @@ def test_problems_with_the_video_are_reported(monkeypatch, capsys):
     assert paint("-o", "out.gif") == 0
     assert capsys.readouterr().err.splitlines()[-5:] == [
         "film.mp4: 1 damaged frame skipped",
-        "film.mp4: is truncated: it ends before the time in its header",
+        "film.mp4 is truncated: it ends before the time in its header",
         "film.mp4: not kept: the audio",
         "film.mp4: tone-mapped from HDR (PQ) to SDR",
         "saved out.gif: 9 frames, 3.0 per second",
@@ -118,7 +118,7 @@ class TestRefuses:
     def test_output_folder_is_not_empty(self, capsys):
         pathlib.Path("full").mkdir()
         pathlib.Path("full/letter.txt").write_text("mine")
-        assert "full: is not empty: specify a new folder" in self.refused(capsys, "-o", "full")
+        assert "full is not empty: specify a new folder" in self.refused(capsys, "-o", "full")
 
 
 _WRAPPER = """

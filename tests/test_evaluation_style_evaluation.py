@@ -81,8 +81,8 @@ def test_a_photo_too_small_to_score_is_refused_first(style, photos):
     with pytest.raises(errors.InputError) as caught:
         tfstyle.evaluate(style, photos, sizes=(72, 128))
     assert str(caught.value) == (
-        f"{photos / '2.png'}: has 14 pixels on its short side at --size 72; scores need 64: use a larger --size, or "
-        "remove the photo"
+        f"{photos / '2.png'} has 14 pixels on its short side at --size 72, but scoring needs 64: use a larger --size, "
+        "or remove the photo"
     )
 
 

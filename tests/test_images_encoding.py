@@ -154,7 +154,7 @@ def test_a_picture_without_recipe(tmp_path: pathlib.Path, description: str | Non
     if description:
         tags[270] = description
     (tmp_path / "photo.jpg").write_bytes(drawn.file(drawn.photo(9, 9), "JPEG", exif=tags))
-    with pytest.raises(errors.InputError, match=r"photo\.jpg: contains no tfstyle recipe"):
+    with pytest.raises(errors.InputError, match=r"photo\.jpg contains no tfstyle recipe"):
         images.load_recipe(tmp_path / "photo.jpg")
 
 

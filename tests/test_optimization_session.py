@@ -40,7 +40,7 @@ def test_an_exception_in_the_loop_loses_nothing(settings):
     with pytest.raises(KeyboardInterrupt):
         _stopped_by(KeyboardInterrupt, settings)
     assert checkpoints.load("out.png")[1]["step"] == 2
-    with pytest.raises(errors.InputError, match="had other settings"):
+    with pytest.raises(errors.InputError, match="used different settings"):
         list(tfstyle.optimize(*INPUTS, settings, output="out.png", resume=True, strength=0.9))
 
 

@@ -149,7 +149,7 @@ class TestErrors:
         buffer = io.BytesIO()
         Image.new("1", (12_000, 9_000)).save(buffer, "PNG")
         begun = time.monotonic()
-        refused(stylize(shared, buffer.getvalue()), 413, "too many pixels: send one of at most 40 million")
+        refused(stylize(shared, buffer.getvalue()), 413, "too many pixels: send one with at most 40 million")
         assert time.monotonic() - begun < 1
 
     def test_large_upload(self, shared):
@@ -234,7 +234,7 @@ class TestErrors:
         buffer = io.BytesIO()
         Image.new("1", (17_000, 200)).save(buffer, "PNG")
         monkeypatch.setattr(images, "load_image", lambda *_, **__: 1 / 0)
-        refused(stylize(shared, buffer.getvalue(), format="webp"), 422, "webp holds at most 16383 pixels a side")
+        refused(stylize(shared, buffer.getvalue(), format="webp"), 422, "webp holds at most 16383 pixels per side")
 
     def test_a_photo_that_memory_cannot_hold_is_not_decoded(self, shared, monkeypatch):
         monkeypatch.setattr(runtime, "available_memory", lambda: 10**6)

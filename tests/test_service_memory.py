@@ -25,7 +25,7 @@ def test_claims_add_up(budget):
     with budget.claim(6 * GB):
         budget.check(9 * GB)  # Alone it would fit.
         with (
-            pytest.raises(errors.ShortageError, match=r"needs about 5.0 GB of memory, 4.0 GB are free"),
+            pytest.raises(errors.ShortageError, match=r"needs about 5.0 GB of memory, but only 4.0 GB is free"),
             budget.claim(5 * GB),
         ):
             pass

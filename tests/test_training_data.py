@@ -331,7 +331,7 @@ class TestDataset:
             with pytest.raises(errors.InputError) as caught:
                 data.open_photos(dataset)
         message = str(caught.value)
-        assert message.startswith("coco_like/2017: is not downloaded yet, and 127.0.0.1 cannot be reached (")
+        assert message.startswith("coco_like/2017 is not downloaded yet, and 127.0.0.1 cannot be reached (")
         assert message.endswith("check your network connection, or use a folder of photos")
         assert "\n" not in message
 

@@ -191,7 +191,7 @@ class TestBeginning:
             networks.build("realtime").save_weights(file)
         elif kind != "missing":
             file.write_bytes({"empty": b"", "no weights": b"weights", "cut short": whole[: len(whole) // 2]}[kind])
-        with pytest.raises(errors.InputError, match=r"network\.weights\.h5: has no weights for realtime: ") as caught:
+        with pytest.raises(errors.InputError, match=r"network\.weights\.h5 has no weights for realtime: ") as caught:
             run.begin_with(file)
         assert "\n" not in str(caught.value)
 

@@ -225,7 +225,7 @@ class TestOddFilms:
         assert last.notes == ("tone-mapped from HDR (PQ) to SDR",)
 
     def test_song_with_a_cover_is_not_a_video(self):
-        with pytest.raises(errors.InputError, match=r"song\.mp3: contains no video stream: use a video file"):
+        with pytest.raises(errors.InputError, match=r"song\.mp3 contains no video stream: use a video file"):
             paint("out.mp4", filmed.write_song(pathlib.Path("song.mp3")))
 
     @pytest.mark.parametrize("name", ["out.gif", "frames"])

@@ -45,8 +45,6 @@ def test_sdr_is_left_alone(tmp_path):
 def test_without_ffmpegs_tone_mapping_names_a_command(tmp_path, monkeypatch):
     monkeypatch.setattr(tone_mapping, "_OPTIONS", "out_primaries=unknown_to_old_versions")
     path = filmed.write_hdr(tmp_path / "film.mp4", 16)
-    with pytest.raises(
-        errors.InputError, match=r"film\.mp4: is HDR: update PyAV .* convert it: ffmpeg -i IN"
-    ) as caught:
+    with pytest.raises(errors.InputError, match=r"film\.mp4 is HDR: update PyAV .* convert it: ffmpeg -i IN") as caught:
         reader.open_film(path)
     assert "\n" not in str(caught.value)

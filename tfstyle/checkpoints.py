@@ -109,7 +109,7 @@ def load(result: str | pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarr
             state = {name: arrays[name] for name in arrays.files}
         return json.loads(str(state.pop("recipe"))), state
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise errors.InputError(f"{path}: is not a usable checkpoint: delete it and start over") from error
+        raise errors.InputError(f"{path} is not a usable checkpoint: delete it and start over") from error
 
 
 def remove(result: str | pathlib.Path) -> None:
@@ -164,7 +164,7 @@ class Interrupted:
             return state
         if insist:
             raise errors.InputError(
-                f"the interrupted run that was writing {self._result} had other settings "
+                f"the interrupted run that was writing {self._result} used different settings "
                 f"({_difference(found, wanted)}): use the same ones, or start over without --resume"
             )
         return None

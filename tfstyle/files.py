@@ -79,7 +79,7 @@ def _target(path: str | os.PathLike[str]) -> pathlib.Path:
     if not target.parent.is_dir():
         raise errors.InputError(f"{path}: folder {target.parent} does not exist: create it first")
     if target.exists() and not target.is_file():
-        raise errors.InputError(f"{path}: is not a file: choose another name")
+        raise errors.InputError(f"{path} is not a file: choose another name")
     return target
 
 

@@ -155,7 +155,7 @@ def blend(styles: Sequence[Tensors], weights: Sequence[float]) -> dict[str, Tens
         InputError: no style, or not one weight per style.
     """
     if not styles:
-        raise errors.InputError("no style: give a painting file or a style name")
+        raise errors.InputError("no style: specify a painting file or a style name")
     if len(weights) != len(styles):
         raise errors.InputError(f"{len(weights)} style weights for {len(styles)} styles: give one per style")
     total = sum(weights)

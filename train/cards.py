@@ -16,7 +16,7 @@ _TEMPLATE = """# {title} ({artist}, {year})
 ![A photo of a cat in this style]({preview})
 
 A `{network}` network that paints any photo in the style of this painting, which is in the public domain. The network
-and the painting's statistics are licensed under Apache-2.0. The loss network for training was VGG-19 by K. Simonyan and
+and the painting's statistics are licensed under Apache-2.0. The loss network was VGG-19 by K. Simonyan and
 A. Zisserman (CC BY 4.0).
 
 ## Training

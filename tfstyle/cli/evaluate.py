@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--photos", required=True, metavar="FOLDER", help="folder of photos that the network has not seen"
     )
     options.add_settings(parser, config.EvaluationSettings, title="evaluation")
-    parser.add_argument("-o", "--output", metavar="FILE", help="write all figures as JSON")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write all measurements as JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:

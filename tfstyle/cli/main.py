@@ -20,13 +20,13 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "optimize": "paint a photo in the style of a painting by optimizing its pixels (the slow path)",
     "reconstruct": "show what a layer encodes: reconstruct a picture from its features (Gatys 2015, figure 1)",
-    "compare": "paint one photo with several values of one setting; writes a contact sheet, loss curves, and a table",
+    "compare": "paint one photo with several values of one setting and write a contact sheet, loss curves, and a table",
     "train": "train a network that paints any photo in one style (the fast path)",
     "stylize": "paint photos with a trained network, in a fraction of a second",
     "video": "paint a video with a trained network, without flicker",
     "serve": "run an HTTP service with a web page",
     "evaluate": "measure the quality of a trained network",
-    "bench": "measure the speed of the networks against PyTorch and ONNX Runtime",
+    "bench": "compare the speed of the networks with PyTorch and ONNX Runtime",
     "styles": "list the styles that come with tfstyle",
     "demo": "paint a bundled photo; needs no download",
 }

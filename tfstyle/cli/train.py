@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--begin-with", metavar="STYLE", help="start from another style's network; needs fewer steps")
     parser.add_argument(
-        "--preview", action="store_true", help="first paint one photo by the slow path, with the same loss"
+        "--preview", action="store_true", help="first paint one photo with the slow path and the same loss"
     )
     parser.add_argument(
         "--sample-every", type=int, default=500, metavar="N", help="paint samples every N steps (default: 500)"

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", required=True, metavar="OUT", help="an .mp4 or .gif file, or a folder for the frames"
     )
     parser.add_argument("--style", required=True, metavar="NAME|FOLDER", help="a trained style: its name or its folder")
-    parser.add_argument("--resume", action="store_true", help="continue an interrupted video")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     options.add_settings(parser, config.FilmSettings)
 
 
@@ -53,7 +53,7 @@ def _report_source(film: str, last: tfstyle.FilmProgress) -> None:
     if last.skipped:
         console.say(f"{film}: {last.skipped} damaged frame{'s' * (last.skipped > 1)} skipped")
     if last.is_truncated:
-        console.say(f"{film}: is truncated: it ends before the time in its header")
+        console.say(f"{film} is truncated: it ends before the time in its header")
     for note in last.notes:
         console.say(f"{film}: {note}")
 

@@ -23,4 +23,4 @@ class ServeSettings(options.Options):
     state: str | None = options.option(
         None, "folder that keeps jobs across restarts (default: a temporary one)", metavar="FOLDER"
     )
-    queue: int = options.option(16, "number of photos that may wait", metavar="N", least=1)
+    queue: int = options.option(16, "maximum number of waiting photos", metavar="N", least=1)

@@ -63,7 +63,7 @@ class Settings(options.Options):
     )
     start: str = options.option("photo", "initial picture: photo, noise, style, or a file", metavar="WHAT")
     seed: int | None = options.option(
-        None, "random seed of --start noise (default: 0)", metavar="N", least=0, most=_LARGEST_SEED
+        None, "random seed for --start noise (default: 0)", metavar="N", least=0, most=_LARGEST_SEED
     )
     content_layers: str | None = options.option(
         None, "content layers, NAME[:WEIGHT],... or none (default: depends on the network)", metavar="LAYERS"
@@ -96,7 +96,7 @@ class Settings(options.Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.scales and list(self.scales) != sorted(self.scales):
-            raise errors.InputError(f"scales is {self.scales}: use sizes in order from coarse to fine")
+            raise errors.InputError(f"scales is {self.scales}: list the sizes from coarse to fine")
         for name, reason in without_effect(dataclasses.asdict(self)).items():
             raise errors.InputError(f"{name.replace('_', '-')} would have no effect: {reason}; omit it")
         for one, other in (("content", "style"), ("style", "content")):

@@ -28,7 +28,7 @@ class TrainingSettings(options.Options):
         512, "long side of the painting; larger means larger brush strokes", metavar="PIXELS", least=64
     )
     learning_rate: float = options.option(
-        6e-3, "initial learning rate; cosine decay to 2 percent of it", metavar="X", above=0
+        6e-3, "initial learning rate, with cosine decay to 2 percent of it", metavar="X", above=0
     )
     features: str = options.option("compact", "loss network", choices=("compact", "vgg19"))
     finish: float = options.option(
@@ -61,7 +61,7 @@ class TrainingSettings(options.Options):
         choices=("auto", "bfloat16", "float32"),
     )
     seed: int = options.option(
-        0, "random seed of the initial weights, photos and crops", metavar="N", least=0, most=2**32 - 1
+        0, "random seed for the initial weights, photos and crops", metavar="N", least=0, most=2**32 - 1
     )
     threads: int | None = options.option(None, "CPU threads (default: all)", metavar="N", least=1)
 

@@ -175,7 +175,7 @@ class _Run:
             if problem := self._start(entry):
                 self.skipped[entry.name] = problem
         if not self._processes:
-            raise errors.InputError(f"no entry could take part: {next(iter(self.skipped.values()))}")
+            raise errors.InputError(f"nothing could be benchmarked: {next(iter(self.skipped.values()))}")
 
     def _start(self, entry: Entry) -> str:
         """Starts an entry; returns why it cannot take part, or nothing."""
@@ -278,7 +278,7 @@ def _check_interpreters(settings: config.BenchmarkSettings) -> None:
     for engine in ("torch", "onnx"):
         python = getattr(settings, engine)
         if python and not shutil.which(python):
-            raise errors.InputError(f"{python}: is not a program: pass a Python interpreter to --{engine}")
+            raise errors.InputError(f"{python} is not a program: pass a Python interpreter to --{engine}")
 
 
 def _machine() -> dict[str, Any]:

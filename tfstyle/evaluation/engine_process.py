@@ -45,7 +45,7 @@ class EngineProcess:
             self._process.stdin.flush()  # type: ignore[union-attr]
             return float(self._answer())
         except (OSError, ValueError) as error:
-            raise errors.InputError(f"stopped in the middle: {self._last_words()}") from error
+            raise errors.InputError(f"stopped unexpectedly: {self._last_words()}") from error
 
     def _answer(self) -> str:
         return self._process.stdout.readline()  # type: ignore[union-attr]

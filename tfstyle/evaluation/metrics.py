@@ -52,7 +52,7 @@ def checkerboard(picture: np.ndarray) -> float:
         ValueError: the picture is too small.
     """
     if min(picture.shape[:2]) < _TILE:
-        raise ValueError(f"a picture of at least {_TILE} pixels on each side is needed, got {picture.shape[:2]}")
+        raise ValueError(f"the picture must have at least {_TILE} pixels on each side, got {picture.shape[:2]}")
     power = _spectrum(picture.astype(np.float64) @ _LUMA)
     bins = range(0, _TILE, _TILE // 4)  # Negative frequencies, too: they are a diagonal's other direction.
     peaks = [(row, column) for row in bins for column in bins if row or column]
@@ -125,7 +125,7 @@ def border_artifact(picture: np.ndarray, photo: np.ndarray) -> float:
         ValueError: the picture is too small.
     """
     if min(picture.shape[:2]) < _TILE:
-        raise ValueError(f"a picture of at least {_TILE} pixels on each side is needed, got {picture.shape[:2]}")
+        raise ValueError(f"the picture must have at least {_TILE} pixels on each side, got {picture.shape[:2]}")
     painted, original = (each.astype(np.float64) @ _LUMA for each in (picture, photo))
     sides = [(np.rot90(painted, turns), np.rot90(original, turns)) for turns in range(4)]
     return max(abs(_border_contrast(side) - _border_contrast(before)) for side, before in sides)
@@ -171,7 +171,7 @@ def blob_artifact(picture: np.ndarray, photo: np.ndarray) -> float:
     height, width = (side // _BLOCK for side in picture.shape[:2])
     if min(height, width) < _AROUND:
         raise ValueError(
-            f"a picture of at least {_BLOCK * _AROUND} pixels on each side is needed, got {picture.shape[:2]}"
+            f"the picture must have at least {_BLOCK * _AROUND} pixels on each side, got {picture.shape[:2]}"
         )
     change = (picture.astype(np.float64) - photo)[: height * _BLOCK, : width * _BLOCK]
     means = change.reshape(height, _BLOCK, width, _BLOCK, 3).mean((1, 3))

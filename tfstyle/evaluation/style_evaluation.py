@@ -193,7 +193,7 @@ def _photos(folder: pathlib.Path, paths: Sequence[pathlib.Path], size: int) -> d
     for path, photo in photos.items():
         if min(photo.shape[:2]) < metrics.SMALLEST:
             raise errors.InputError(
-                f"{path}: has {min(photo.shape[:2])} pixels on its short side at --size {size}; scores need "
+                f"{path} has {min(photo.shape[:2])} pixels on its short side at --size {size}, but scoring needs "
                 f"{metrics.SMALLEST}: use a larger --size, or remove the photo"
             )
     return {str(path.relative_to(folder)): photo for path, photo in photos.items()}

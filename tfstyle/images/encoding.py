@@ -119,7 +119,7 @@ def _checked_rgb(image: np.ndarray) -> np.ndarray:
     array = np.asarray(image)
     array = array[0] if array.ndim == 4 and len(array) == 1 else array
     if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
-        raise errors.InputError(f"a picture has the shape [H, W, 3], got {list(np.shape(image))}")
+        raise errors.InputError(f"a picture must have the shape [H, W, 3], got {list(np.shape(image))}")
     if not np.isfinite(array).all():
         raise errors.InputError("the picture contains NaN or infinite values: the computation diverged")
     return array

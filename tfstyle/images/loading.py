@@ -79,5 +79,5 @@ def load_recipe(path: str | os.PathLike[str]) -> dict:
     with decoding.opened(path) as image:
         recipe = exif.recipe_in(image)
     if recipe is None:
-        raise errors.InputError(f"{path}: contains no tfstyle recipe: use a picture saved by tfstyle optimize")
+        raise errors.InputError(f"{path} contains no tfstyle recipe: use a picture saved by tfstyle optimize")
     return recipe

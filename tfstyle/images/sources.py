@@ -51,12 +51,12 @@ def check_array(image: Any) -> np.ndarray:
     """
     array = np.asarray(image)
     if array.ndim != 3 or array.shape[2] != 3 or not array.size:
-        raise errors.InputError(f"an image has the shape [H, W, 3], got {list(array.shape)}")
+        raise errors.InputError(f"an image must have the shape [H, W, 3], got {list(array.shape)}")
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
         raise errors.InputError(f"an image must contain finite numbers (got an array of {array.dtype})")
     lowest, highest = array.min(), array.max()
     if lowest < -_OVERSHOOT or highest > 255 + _OVERSHOOT:
-        raise errors.InputError(f"an image has values in 0..255, got {lowest:g}..{highest:g}: rescale it")
+        raise errors.InputError(f"an image must have values in 0..255, got {lowest:g}..{highest:g}: rescale it")
     return array

@@ -145,7 +145,7 @@ def _page(file: BinaryIO, tifffile: Any) -> tuple[np.ndarray, int, bool]:
             if "imagecodecs" not in str(error):
                 raise
             raise errors.InputError(
-                "is a TIFF of floating-point or 32-bit numbers with a compression or predictor that cannot be read: "
+                "is a floating-point or 32-bit TIFF with an unsupported compression or predictor: "
                 "save it without compression, or as a 16-bit TIFF"
             ) from error
         if page.samplesperpixel > 1 and page.planarconfig == _PLANAR:

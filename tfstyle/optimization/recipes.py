@@ -204,7 +204,7 @@ class _Finder:
     def __call__(self, name: str, label: str, digest: Callable[[str], str]) -> str:
         """The path with the right hash, or an error that says in one line what is missing."""
         if name == IN_MEMORY:
-            raise errors.InputError(f"the recipe's {label} was an array, not a file: it cannot be found again")
+            raise errors.InputError(f"the recipe's {label} was an array, not a file, so it cannot be loaded again")
         candidates = list(dict.fromkeys((name, _bare(name), str(self.folder / _bare(name)))))
         has_other = False
         for path in candidates:

@@ -77,7 +77,7 @@ class Session:
                 self._timelapse.restore(state)
         except (KeyError, ValueError) as error:
             path = checkpoints.path_for(self._outputs.output)
-            raise errors.InputError(f"{path}: is incompatible with this version: delete it and start over") from error
+            raise errors.InputError(f"{path} is incompatible with this version: delete it and start over") from error
 
     def __iter__(self) -> Generator[run.Iterate, None, None]:
         """Runs to the end and writes everything.

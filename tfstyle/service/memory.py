@@ -103,8 +103,8 @@ class Budget:
     def _shortage(self, needed: int, claimed: int) -> errors.ShortageError:
         free = max(0, self._total() - claimed)
         return errors.ShortageError(
-            f"this needs about {needed / 2**30:.1f} GB of memory, {free / 2**30:.1f} GB are free: use a smaller size, "
-            "or try again later"
+            f"this needs about {needed / 2**30:.1f} GB of memory, but only {free / 2**30:.1f} GB is free: "
+            "use a smaller size, or try again later"
         )
 
     def _total(self) -> int:

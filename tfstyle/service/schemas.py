@@ -130,7 +130,7 @@ async def _read_form(request: fastapi.Request) -> tuple[bytes, StylizeRequest]:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
         file = form.get("image")
         if file is None or isinstance(file, str):
-            raise limits.RequestError(UNPROCESSABLE, "image: is missing: send the photo's file in this field")
+            raise limits.RequestError(UNPROCESSABLE, "image is missing: send the photo file in this field")
         return await file.read(), StylizeRequest.model_validate(fields)
 
 
@@ -142,5 +142,5 @@ def _from_base64(text: str) -> bytes:
         return base64.b64decode(text.translate(_SPACE), validate=True)
     except (binascii.Error, ValueError) as error:
         raise limits.RequestError(
-            UNPROCESSABLE, "image: is not base64: encode the photo's file, or send a data: URL with ;base64"
+            UNPROCESSABLE, "image is not base64: encode the photo file, or send a data: URL with ;base64"
         ) from error

@@ -32,9 +32,9 @@ def check(settings: config.ServeSettings) -> None:
     if not settings.token and not _is_local(settings.host):
         raise errors.InputError(f"{settings.host} can be reached from other machines: set a --token for clients")
     if settings.token and not settings.token.isprintable():
-        raise errors.InputError("the token contains control characters: use printable ones")
+        raise errors.InputError("the token contains control characters: use printable characters only")
     if not stylebook.trained():
-        raise errors.InputError("there is no trained style: reinstall tfstyle")
+        raise errors.InputError("no trained styles found: reinstall tfstyle")
 
 
 def run(settings: config.ServeSettings, started: Callable[[str], None] = print) -> None:

@@ -36,7 +36,7 @@ def measure(data: bytes, bounds: limits.Limits, size: int | None = None, result_
         raise limits.RequestError(400, str(error)) from error
     if max(height * width, wanted[0] * wanted[1]) > bounds.pixels:
         raise limits.RequestError(
-            413, f"the picture has too many pixels: send one of at most {bounds.pixels / 1e6:g} million"
+            413, f"the picture has too many pixels: send one with at most {bounds.pixels / 1e6:g} million"
         )
     if max(height, width) > bounds.side:
         raise limits.RequestError(
@@ -44,12 +44,13 @@ def measure(data: bytes, bounds: limits.Limits, size: int | None = None, result_
         )
     if max(height, width) > bounds.aspect * min(height, width):
         raise limits.RequestError(
-            413, f"the picture is {width}x{height} pixels: no side may be over {bounds.aspect:g} times the other"
+            413,
+            f"the picture is {width}x{height} pixels: no side may be over {bounds.aspect:g} times as long as the other",
         )
     longest = _LONGEST.get(result_format, max(wanted))
     if max(wanted) > longest:
         raise limits.RequestError(
-            422, f"{result_format} holds at most {longest} pixels a side: use format png, or size {longest} or less"
+            422, f"{result_format} holds at most {longest} pixels per side: use format png, or size {longest} or less"
         )
     return wanted
 

@@ -123,7 +123,7 @@ def _load(folder: stylebook.StyleFolder, name: str, threads: int | None, precisi
         raise
     except Exception as error:  # Damaged files make both libraries raise nearly anything.
         file = folder.litert if name == "litert" else folder.saved_model
-        raise errors.InputError(f"{file}: is damaged: retrain or reinstall the style") from error
+        raise errors.InputError(f"{file} is damaged: retrain or reinstall the style") from error
 
 
 def _pixels(image: images.Source) -> np.ndarray:

@@ -105,7 +105,7 @@ def open_photos(source: str, exclude: pathlib.Path | None = None) -> Photos:
 def _prepared(name: str) -> Any:
     """Returns a dataset's training split, downloaded if necessary; images stay encoded."""
     unknown = errors.InputError(
-        f"{name}: is neither a folder nor a TensorFlow dataset: use one of them, such as coco/2017"
+        f"{name} is neither a folder nor a TensorFlow dataset: use a folder of photos, or a dataset such as coco/2017"
     )
     if not _DATASET.fullmatch(name):
         raise unknown
@@ -139,7 +139,7 @@ def _check_server(name: str, builder: Any) -> None:
     except OSError as error:
         reason = getattr(error, "reason", None) or error
         raise errors.InputError(
-            f"{name}: is not downloaded yet, and {urllib.parse.urlsplit(url).hostname} cannot be reached ({reason}): "
+            f"{name} is not downloaded yet, and {urllib.parse.urlsplit(url).hostname} cannot be reached ({reason}): "
             "check your network connection, or use a folder of photos"
         ) from error
 

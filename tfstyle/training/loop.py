@@ -197,7 +197,7 @@ class Training:
                 self.network.load_weights(path)
         except (OSError, ValueError, KeyError, UserWarning) as error:
             raise errors.InputError(
-                f"{path}: has no weights for {self.settings.network}: start from another style"
+                f"{path} has no weights for {self.settings.network}: start from another style"
             ) from error
 
     def paint(self, image: np.ndarray) -> np.ndarray:

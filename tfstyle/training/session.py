@@ -251,12 +251,12 @@ def _saved_state(plan: TrainingPlan, recipe: Mapping[str, Any]) -> Mapping[str, 
         return None
     if checkpoints.path_for(checkpoint).exists():
         raise errors.InputError(
-            f"{folder}: contains an interrupted training run: continue it with --resume, or discard it with --overwrite"
+            f"{folder} contains an interrupted training run: continue it with --resume, or discard it with --overwrite"
         )
     trained = stylebook.StyleFolder(folder)
     if any(file.exists() for file in (trained.card, trained.weights, trained.litert)):
         raise errors.InputError(
-            f"{folder}: contains a trained style: choose another --output, or replace it with --overwrite"
+            f"{folder} contains a trained style: choose another --output, or replace it with --overwrite"
         )
     return None
 

@@ -97,7 +97,7 @@ class Frames:
             if photo.size != (self._film.height, self._film.width):
                 height, width = photo.size
                 first = f"{self._film.width}x{self._film.height}"
-                raise errors.InputError(f"{path}: is {width}x{height}, but the first frame is {first}")
+                raise errors.InputError(f"{path} is {width}x{height}, but the first frame is {first}")
             yield _photo_frame(images.resize(photo, *self._size), number)
 
     def _file(self) -> Iterator[decoding.Frame]:
@@ -134,7 +134,7 @@ def open_film(path: str | pathlib.Path) -> Film:
     with pyav.opened(path) as container:
         stream = decoding.moving_pictures(container)
         if stream is None:
-            raise errors.InputError(f"{path}: contains no video stream: use a video file")
+            raise errors.InputError(f"{path} contains no video stream: use a video file")
         first = next(iter(decoding.Pictures(container, stream)), None)
         if first is None:
             raise errors.InputError(f"{path}: none of its frames can be decoded: use another file")
@@ -197,7 +197,7 @@ def _listed(folder: pathlib.Path) -> list[pathlib.Path]:
         if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
     if not found:
-        raise errors.InputError(f"{folder}: contains no frames: use a folder with {', '.join(sorted(_SUFFIXES))} files")
+        raise errors.InputError(f"{folder} contains no frames: use a folder with {', '.join(sorted(_SUFFIXES))} files")
     return found
 
 

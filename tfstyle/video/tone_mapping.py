@@ -37,7 +37,7 @@ def check(path: str | os.PathLike[str]) -> None:
     try:
         av.filter.Graph().add("scale", f"w=2:h=2:{_OPTIONS}")
     except (av.FFmpegError, ValueError) as error:
-        raise errors.InputError(f"{path}: is HDR: update PyAV to 16 or later, or convert it: {_COMMAND}") from error
+        raise errors.InputError(f"{path} is HDR: update PyAV to 16 or later, or convert it: {_COMMAND}") from error
 
 
 class ToneMapper:

@@ -110,7 +110,7 @@ class FolderWriter(FilmWriter):
             InputError: it is not.
         """
         if any(self._path.iterdir()):
-            raise errors.InputError(f"{self._path}: is not empty: specify a new folder for the frames, or use --resume")
+            raise errors.InputError(f"{self._path} is not empty: specify a new folder for the frames, or use --resume")
 
     def add(self, frame: decoding.Frame) -> None:
         """Writes a frame; see `FilmWriter.add`."""
