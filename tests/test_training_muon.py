@@ -203,7 +203,7 @@ class TestState:
 # A step in Keras' own, compiled training, with gradients that are what is given: the loss is their product with all.
 _ELSEWHERE = """
 import sys
-import keras
+from tfstyle.runtime import keras
 import numpy as np
 from tfstyle.training import muon
 given = np.load("given.npz")

@@ -234,7 +234,7 @@ import contextlib, json, sys
 import numpy as np
 from tfstyle import runtime
 {start}
-import keras
+from tfstyle.runtime import keras
 import runs
 from tfstyle import features, losses, perceptual
 from tfstyle.training import trainer
