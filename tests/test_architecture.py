@@ -1,6 +1,7 @@
 """The order of the packages: which may import which, and which may load TensorFlow; read from the source by `ast`."""
 
 import ast
+import functools
 import pathlib
 import subprocess
 import sys
@@ -80,12 +81,14 @@ def imports(node: ast.AST, *, deep: bool) -> Iterator[str]:
             yield from imports(child, deep=deep)
 
 
+@functools.cache
 def own(name: str, *, deep: bool) -> set[str]:
     """The modules of the package that a module imports."""
     found = {full.removeprefix("tfstyle.") for full in imports(MODULES[name], deep=deep) if full.startswith("tfstyle.")}
     return {part for full in found for part in (full, full.rpartition(".")[0]) if part in MODULES}
 
 
+@functools.cache
 def frameworks(name: str, *, deep: bool) -> set[str]:
     """Keras, TensorFlow and its datasets, as far as a module imports them through `runtime`."""
     found = {full.removeprefix("tfstyle.runtime.") for full in imports(MODULES[name], deep=deep)}
@@ -96,6 +99,7 @@ def room(name: str) -> str:
     return name.partition(".")[0]
 
 
+@functools.cache
 def loads_a_framework(name: str) -> bool:
     """Whether importing a module imports TensorFlow or Keras, itself or through others."""
     return bool(frameworks(name, deep=False)) or any(loads_a_framework(other) for other in own(name, deep=False))

@@ -177,7 +177,7 @@ def test_unsupported_float_color_is_named_in_the_error() -> None:
     data = bytearray(float_tiff(np.zeros((4, 5, 3), np.float32)))
     at = data.index(struct.pack("<HHI", 259, 3, 1))
     data[at + 8 : at + 10] = struct.pack("<H", 5)  # LZW
-    with pytest.raises(errors.InputError, match=r"is a TIFF of floating-point .* save it without compression"):
+    with pytest.raises(errors.InputError, match=r"is a floating-point .* save it without compression"):
         images.load_image(bytes(data))
 
 

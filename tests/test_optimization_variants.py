@@ -36,7 +36,7 @@ def test_ratio_is_alpha_over_beta_in_the_papers_form():
 
 @pytest.mark.parametrize("text", ["", "optimizer", "optimizer=", "colour=red", "=adam"])
 def test_not_a_setting(text):
-    with pytest.raises(errors.InputError, match="write SETTING=A,B"):
+    with pytest.raises(errors.InputError, match="use SETTING=A,B"):
         variants.parse(text, BASE)
 
 

@@ -327,7 +327,7 @@ def test_only_the_requested_layers_must_be_there(tmp_path):
 
 def test_missing_layers_are_named_with_what_was_found(tmp_path):
     path = saved(tmp_path / "a.npz", some("vgg19"))
-    refused("vgg19", path, "vgg19", "conv2_2/kernel, conv2_2/bias", "and 22 more missing", "holds conv1_1/kernel")
+    refused("vgg19", path, "vgg19", "conv2_2/kernel, conv2_2/bias", "and 22 more missing", "contains conv1_1/kernel")
 
 
 def test_missing_bias(tmp_path):
@@ -337,7 +337,7 @@ def test_missing_bias(tmp_path):
 
 
 def test_file_of_another_network(tmp_path):
-    refused("alexnet", saved(tmp_path / "a.npz", some("vgg16")), "conv1/kernel", "holds conv1_1/kernel")
+    refused("alexnet", saved(tmp_path / "a.npz", some("vgg16")), "conv1/kernel", "contains conv1_1/kernel")
     arrays = torch_arrays("vgg16", {"conv4_2/kernel": np.zeros((3, 3, 512, 512)), **some("vgg16")})
     path = saved(tmp_path / "b.npz", arrays)
     refused("vgg19", path, "conv4_1/kernel", "(3, 3, 256, 512)", "(3, 3, 512, 512)", layers=["conv1_1"])
@@ -381,7 +381,7 @@ def test_too_few_generic_layers(tmp_path):
 @pytest.mark.parametrize("network", ["vgg19", "compact"])
 def test_file_without_arrays(tmp_path, network):
     safetensors.numpy.save_file({}, tmp_path / "a.safetensors")
-    refused(network, tmp_path / "a.safetensors", "holds nothing")
+    refused(network, tmp_path / "a.safetensors", "contains nothing")
 
 
 def test_compact_arrays_keep_their_names_and_are_dequantized(tmp_path):
