@@ -73,7 +73,7 @@ def _exports() -> dict[str, tuple["keras.Model", pathlib.Path]]:
     return {}
 
 
-@pytest.fixture(scope="session", params=["realtime", "johnson"])
+@pytest.fixture(scope="session", params=["realtime", pytest.param("johnson", marks=pytest.mark.slow)])
 def exported(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,

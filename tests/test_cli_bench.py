@@ -212,6 +212,7 @@ class TestOurs:
         monkeypatch.setitem(networks.NETWORKS, "realtime", runs.small_body)
         return measure
 
+    @pytest.mark.slow
     def test_litert(self, figures):
         result = figures(("litert",))
         assert result["skipped"] == {}
