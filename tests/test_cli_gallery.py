@@ -90,6 +90,7 @@ class TestReconstruct:
         for name in pictures:
             assert images.load_image(f"out/{name}").rgb.shape == (36, 48, 3)
 
+    @pytest.mark.slow
     def test_the_papers_figure_by_default(self, tiny):
         words = ("--of", "style", *SMALL, "--weights", tiny, "-o", "style.png")
         assert runs.command("reconstruct", "photo.png", *words) == 0

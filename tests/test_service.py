@@ -518,6 +518,7 @@ class TestJobs:
             if each.status_code == 202:
                 client.post(f"/v1/jobs/{each.json()['id']}/stop")
 
+    @pytest.mark.slow
     def test_old_jobs_are_deleted(self, make, tmp_path):
         client = make(tmp_path, kept_jobs=1)
         names = []

@@ -120,6 +120,7 @@ class TestProgress:
 
 
 class TestInterruption:
+    @pytest.mark.slow
     def test_restored_is_uninterrupted(self, make, whole):
         first = make()
         list(itertools.islice(first, 2))
