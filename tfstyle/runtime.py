@@ -96,7 +96,7 @@ def import_keras() -> Any:
     if keras.config.backend() != _backend:
         raise errors.InputError(
             f"Keras already runs on {keras.config.backend()!r} in this process, but tfstyle needs {_backend!r}: "
-            "import tfstyle.runtime.keras before keras, or set KERAS_BACKEND before Python starts"
+            "use tfstyle before anything imports Keras, or start Python with KERAS_BACKEND set to it"
         )
     keras.config.set_floatx("float32")
     keras.config.set_image_data_format("channels_last")

@@ -108,9 +108,8 @@ class Session:
         checkpoints.remove(self._outputs.output)
 
     def _record(self, iterate: run.Iterate) -> None:
-        losses = (
-            iterate.losses | iterate.terms | iterate.losses
-        )  # The weighted variation, under the name that both have.
+        # Both name the variation: the second `losses` keeps its place, and the weighted value wins.
+        losses = iterate.losses | iterate.terms | iterate.losses
         self._history.add(iterate.step, {"loss": iterate.loss, **losses, "seconds": iterate.seconds})
         if self._timelapse:
             self._timelapse.add(iterate.step, iterate.image)
