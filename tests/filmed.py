@@ -8,7 +8,7 @@ import av
 import av.subtitles.subtitle
 import numpy as np
 
-from tfstyle.video import tracks
+from tfstyle.video import reader, tracks
 
 RATE = 25
 
@@ -194,3 +194,20 @@ def damage(path: pathlib.Path, first: int, count: int) -> pathlib.Path:
         data[position : position + size] = b"\xff" * size
     path.write_bytes(bytes(data))
     return path
+
+
+def frames(path):
+    return [frame.pixels for frame in reader.open_film(path).frames()]
+
+
+def times(path):
+    film = reader.open_film(path)
+    return [float(frame.time * film.tick) for frame in film.frames()]
+
+
+def files():
+    return {str(path) for path in pathlib.Path().rglob("*")} - {"film.mp4"}
+
+
+def difference(one, other):
+    return np.mean([np.abs(a.astype(int) - b).mean() for a, b in zip(one, other, strict=True)])

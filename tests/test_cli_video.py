@@ -8,9 +8,9 @@ import sys
 import time
 
 import filmed
-import numpy as np
 import pytest
 import runs
+from filmed import difference, files, frames, times
 
 import tfstyle
 from tfstyle import checkpoints
@@ -30,23 +30,6 @@ def film(tmp_path, monkeypatch):
 
 def paint(*words, style=STYLE, film="film.mp4"):
     return runs.command("video", film, "--style", style, *words)
-
-
-def frames(path):
-    return [frame.pixels for frame in reader.open_film(path).frames()]
-
-
-def times(path):
-    film = reader.open_film(path)
-    return [float(frame.time * film.tick) for frame in film.frames()]
-
-
-def files():
-    return {str(path) for path in pathlib.Path().rglob("*")} - {"film.mp4"}
-
-
-def difference(one, other):
-    return np.mean([np.abs(a.astype(int) - b).mean() for a, b in zip(one, other, strict=True)])
 
 
 def test_options_reach_the_video(capsys):

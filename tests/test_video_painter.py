@@ -10,6 +10,7 @@ import av
 import filmed
 import numpy as np
 import pytest
+from filmed import difference, files, frames, times
 from PIL import Image, ImageSequence
 
 import tfstyle
@@ -34,23 +35,6 @@ def paint(result, source="film.mp4", **settings):
     """Paints a film; returns the last progress."""
     *_, last = tfstyle.paint_film(source, result, STYLE, **settings)
     return last
-
-
-def frames(path):
-    return [frame.pixels for frame in reader.open_film(path).frames()]
-
-
-def times(path):
-    film = reader.open_film(path)
-    return [float(frame.time * film.tick) for frame in film.frames()]
-
-
-def files():
-    return {str(path) for path in pathlib.Path().rglob("*")} - {"film.mp4"}
-
-
-def difference(one, other):
-    return np.mean([np.abs(a.astype(int) - b).mean() for a, b in zip(one, other, strict=True)])
 
 
 def test_a_painted_video():
