@@ -28,11 +28,11 @@ ORDER = [
     "features",
     "perceptual",
     "stylebook",
+    "transform",
     "stylizer",
     "video",
     "reports",
     "optimization",
-    "transform",
     "training",
     "evaluation",
     "service",
@@ -43,12 +43,12 @@ ORDER = [
 HEAVY = {"losses", "layers", "features", "perceptual", "stylebook.painting", "stylebook.loading"}
 HEAVY |= {f"optimization.{name}" for name in ("comparison", "memory", "minimizers", "plan", "pyramid", "recipes")}
 HEAVY |= {f"optimization.{name}" for name in ("reconstruction", "run", "series", "session", "transfer")}
-HEAVY |= {f"transform.{name}" for name in ("export", "inference_layers", "networks", "upsampling")}
+HEAVY |= {f"transform.{name}" for name in ("conditional", "conditional_export", "export", "inference_layers", "networks", "transport", "upsampling")}
 HEAVY |= {f"training.{name}" for name in ("data", "log", "loop", "muon", "session", "trainer")}
 HEAVY |= {"evaluation.scoring", "evaluation.style_evaluation"}
 # Backend-neutral: training runs on whatever backend Keras has.
 KERAS_ONLY = {"losses", "layers", "features", "perceptual"}
-KERAS_ONLY |= {f"transform.{name}" for name in ("networks", "upsampling")}
+KERAS_ONLY |= {f"transform.{name}" for name in ("conditional", "networks", "transport", "upsampling")}
 KERAS_ONLY |= {f"training.{name}" for name in ("log", "loop", "muon", "trainer")}
 FRAMEWORKS = {"keras", "tensorflow", "tensorflow_datasets"}
 # What `runtime`, the one door to them, calls them.

@@ -1,19 +1,22 @@
-from . import catalog, folder, loading, painting, stored, style
+from . import catalog, folder, loading, painting, stored, style, vectors
 from .catalog import StyleInfo, load_all, styles
 from .folder import StyleFolder, find, root, trained
 from .loading import load
 from .painting import Painting, statistics
 from .stored import STORED_BACKBONES, STORED_SIZES, StoredStyle, compress, pack, unpack
 from .style import Style
+from .vectors import RIDGE, StyleVector, with_ridge
 
 __all__ = [
     "Painting",
+    "RIDGE",
     "STORED_BACKBONES",
     "STORED_SIZES",
     "StoredStyle",
     "Style",
     "StyleFolder",
     "StyleInfo",
+    "StyleVector",
     "catalog",
     "compress",
     "find",
@@ -30,4 +33,6 @@ __all__ = [
     "styles",
     "trained",
     "unpack",
+    "vectors",
+    "with_ridge",
 ]

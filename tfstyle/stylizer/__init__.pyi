@@ -1,5 +1,18 @@
-from . import batch, predictor, runtimes
+from . import any_painting, batch, mixtures, predictor, runtimes, transport, vectors
 from .batch import StylizeResult, stylize
+from .mixtures import StyleLike
 from .predictor import Stylizer
 
-__all__ = ["StylizeResult", "Stylizer", "batch", "predictor", "runtimes", "stylize"]
+__all__ = [
+    "StyleLike",
+    "StylizeResult",
+    "Stylizer",
+    "any_painting",
+    "batch",
+    "mixtures",
+    "predictor",
+    "runtimes",
+    "stylize",
+    "transport",
+    "vectors",
+]

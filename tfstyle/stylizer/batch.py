@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 from tfstyle import _version, config, errors, files, images
-from tfstyle.stylizer import predictor
+from tfstyle.stylizer import mixtures, predictor
 
 __all__ = ["StylizeResult", "stylize"]
 
@@ -37,7 +37,7 @@ class StylizeResult:
 def stylize(  # noqa: PLR0913 - the options of `config.StylizeSettings`
     sources: Path | Sequence[Path],
     output: Path,
-    style: Path,
+    style: mixtures.StyleLike,
     *,
     strength: float = 1.0,
     keep_colors: bool = False,
@@ -46,7 +46,7 @@ def stylize(  # noqa: PLR0913 - the options of `config.StylizeSettings`
     runtime: str = "auto",
     threads: int | None = None,
 ) -> Iterator[StylizeResult]:
-    """Paints photos with a trained network.
+    """Paints photos in a style.
 
     Each photo is painted when the iterator reaches it::
 
@@ -58,8 +58,8 @@ def stylize(  # noqa: PLR0913 - the options of `config.StylizeSettings`
     Args:
         sources: a photo, a folder of photos, or several of these.
         output: the result's file if there is one photo; otherwise a folder. Below it, the names stay the same.
-        style: the name of a trained style, or its folder.
-        strength: 0 (the photo itself) to 1 (as trained).
+        style: see `Stylizer`.
+        strength: 0 (the photo itself) to 1 (as trained); see `Stylizer`.
         keep_colors: keep the photo's colors; only light and dark are painted.
         size: long side of the result in pixels; None for the photo's own size.
         keep_gps: keep the photo's GPS location in the result's metadata.
@@ -115,7 +115,7 @@ def _recipe(source: pathlib.Path, stylizer: predictor.Stylizer, settings: config
     return {
         "tfstyle": _version.__version__,
         "stylize": source.name,
-        "style": stylizer.folder.name,
+        "style": stylizer.name,
         "strength": settings.strength,
         "keep_colors": settings.keep_colors,
         "size": settings.size,

@@ -1,12 +1,12 @@
-"""One trained style, ready to paint."""
+"""One style, ready to paint: a trained network, or the network for all paintings."""
 
 import os
 
 import numpy as np
 
-from tfstyle import config, errors, images, runtime, stylebook
+from tfstyle import config, errors, files, images, runtime, stylebook
 from tfstyle.images import color
-from tfstyle.stylizer import runtimes
+from tfstyle.stylizer import any_painting, mixtures, runtimes, vectors
 
 __all__ = ["Stylizer"]
 
@@ -18,10 +18,14 @@ _MULTIPLE = 4
 # Measured rise of the peak memory with LiteRT, in bytes per pixel: 559 for realtime, 2528 for johnson, which is
 # recognized by the size of its file. (SavedModels in bfloat16: 159 and 464.)
 _BYTES_PER_PIXEL, _BYTES_PER_PIXEL_OF_LARGE, _LARGE_FILE = 600, 2700, 2e6
+_BYTES_PER_PIXEL_OF_ANY = 1000
 
 
 class Stylizer:
-    """Paints images in one trained style.
+    """Paints images in one style, or in a mixture of styles.
+
+    A trained style has its own network. Any other painting, and any mixture, is painted by the network for all
+    paintings.
 
     >>> import numpy as np, tfstyle
     >>> stylizer = tfstyle.Stylizer("starry_night")
@@ -31,7 +35,9 @@ class Stylizer:
     ((48, 64, 3), dtype('uint8'))
 
     Args:
-        style: the name of a trained style, or its folder.
+        style: a name that `styles` lists, the folder of a trained style, or a painting: its file, a `Photo` or an array
+            `[H, W, 3]`; several with weights as ``starry_night:2,painting.jpg:1``, or as a mapping from names or files
+            to weights.
         runtime: ``litert``, ``savedmodel``, or ``auto``: LiteRT for a few images, because it starts at once, the
             SavedModel for many, because it is faster then.
         count: number of images to come, for ``auto``.
@@ -39,7 +45,8 @@ class Stylizer:
         precision: number format of the SavedModel, see `runtime.resolve_precision`; LiteRT computes in float32.
 
     Attributes:
-        folder: of the style.
+        name: of the style, without folders.
+        folder: of the trained style; None if the network for all paintings paints it.
         runtime: ``litert`` or ``savedmodel``.
         bytes_per_pixel: memory that painting takes.
 
@@ -49,7 +56,7 @@ class Stylizer:
 
     def __init__(
         self,
-        style: str | os.PathLike[str],
+        style: mixtures.StyleLike,
         *,
         runtime: str = "auto",
         count: int = 1,
@@ -60,18 +67,24 @@ class Stylizer:
             raise errors.InputError(f"unknown runtime {runtime!r}: choose one of {', '.join(config.RUNTIMES)}")
         if runtime == "auto":
             runtime = "savedmodel" if count >= _MANY else "litert"
-        self.folder, self.runtime = stylebook.find(style), runtime
-        _check_complete(self.folder, runtime)
-        is_large = self.folder.litert.stat().st_size > _LARGE_FILE
-        self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_LARGE if is_large else _BYTES_PER_PIXEL
-        self._network = _load(self.folder, runtime, threads, precision)
+        mixture, self.runtime = mixtures.parse(style), runtime
+        self.name, self.folder = mixtures.name_of(mixture), _trained(mixture)
+        if self.folder is None:
+            self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_ANY
+            self._paint_any = _load_any(mixture, runtime, threads, precision)
+        else:
+            _check_complete(self.folder, runtime)
+            is_large = self.folder.litert.stat().st_size > _LARGE_FILE
+            self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_LARGE if is_large else _BYTES_PER_PIXEL
+            self._network = _load(self.folder, runtime, threads, precision)
 
     def __call__(self, image: images.Source, *, strength: float = 1.0, keep_colors: bool = False) -> np.ndarray:
         """Paints one image.
 
         Args:
             image: an array `[H, W, 3]`, uint8 or numbers in 0..255, sRGB, of any size; a `Photo`; or a picture's file.
-            strength: 0 (the image itself) to 1 (as trained).
+            strength: 0 (the image itself) to 1 (as trained). A trained style is blended with the image; any other style
+                is itself mixed with the image's own, so that strokes get weaker and not transparent.
             keep_colors: keep the image's colors; only light and dark are painted.
 
         Returns:
@@ -84,14 +97,17 @@ class Stylizer:
         if not 0 <= strength <= 1:
             raise errors.InputError(f"strength is {strength}: use 0 to 1")
         pixels = _pixels(image)
-        painted = self._paint(_to_uint8(pixels))
-        if strength == 1 and not keep_colors:
+        self._check_memory(*pixels.shape[:2])
+        if self.folder is None:
+            painted, share = self._paint_any(_to_uint8(pixels), strength), 1.0
+        else:
+            painted, share = self._paint(_to_uint8(pixels)), strength
+        if share == 1 and not keep_colors:
             return painted
-        return _to_uint8(color.mix(painted, pixels, strength, keep_colors=keep_colors))
+        return _to_uint8(color.mix(painted, pixels, share, keep_colors=keep_colors))
 
     def _paint(self, image: np.ndarray) -> np.ndarray:
         height, width, _ = image.shape
-        self._check_memory(height, width)
         margins = [(0, -side % _MULTIPLE) for side in (height, width)]
         return self._network(np.pad(image, (*margins, (0, 0)), mode="symmetric"))[:height, :width]
 
@@ -103,6 +119,23 @@ class Stylizer:
                 f"{width}x{height} pixels need about {needed / 2**30:.1f} GB of memory, but only "
                 f"{available / 2**30:.1f} GB is available: use --size {side} or less"
             )
+
+
+def _trained(mixture: mixtures.Mixture) -> stylebook.StyleFolder | None:
+    """Returns the folder of a style that has its own network."""
+    source, _ = mixture[0]
+    if len(mixture) > 1 or isinstance(source, np.ndarray | images.Photo):
+        return None
+    if files.is_folder(source) or os.fspath(source) in stylebook.trained():
+        return stylebook.find(source)
+    return None
+
+
+def _load_any(mixture: mixtures.Mixture, name: str, threads: int | None, precision: str) -> any_painting.AnyPainting:
+    engine = any_painting.load(name, threads, precision)
+    found = [vectors.find(source, engine) for source, _ in mixture]
+    vector = stylebook.StyleVector.mix(found, [weight for _, weight in mixture])
+    return any_painting.AnyPainting(vector, engine)
 
 
 def _check_complete(folder: stylebook.StyleFolder, name: str) -> None:

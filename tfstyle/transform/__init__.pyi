@@ -1,3 +1,11 @@
-from . import export, inference_layers, networks, upsampling
+from . import conditional, conditional_export, export, inference_layers, networks, transport, upsampling
 
-__all__ = ["export", "inference_layers", "networks", "upsampling"]
+__all__ = [
+    "conditional",
+    "conditional_export",
+    "export",
+    "inference_layers",
+    "networks",
+    "transport",
+    "upsampling",
+]

@@ -1,0 +1,80 @@
+"""Reads what a user gives as a style: one style, or several with weights, ``starry_night:2,painting.jpg:1``."""
+
+import math
+import os
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+
+from tfstyle import errors, images, stylebook
+
+__all__ = ["Mixture", "StyleLike", "name_of", "parse"]
+
+# One style (a name, a folder, a painting), several in one text, or a mapping from names or files to weights.
+StyleLike: TypeAlias = images.Source | Mapping[str, float]
+Mixture: TypeAlias = list[tuple[images.Source, float]]
+
+
+def parse(style: StyleLike) -> Mixture:
+    """Separates the styles of a mixture.
+
+    Args:
+        style: a name, a file, a folder, a photo or array; ``A:2,B:1``, where a weight of 1 may be left out; or a
+            mapping from names or files to weights.
+
+    Returns:
+        Styles and their weights.
+
+    Raises:
+        InputError: a weight is not a number of 0 or more, all are 0, or a style is missing between two commas.
+    """
+    if isinstance(style, Mapping):
+        mixture: Mixture = [(source, float(weight)) for source, weight in style.items()]
+    elif isinstance(style, str) and not _is_one(style):
+        mixture = [_part(text.strip(), style) for text in style.split(",")]
+    else:
+        return [(style, 1.0)]
+    if not mixture or sum(weight for _, weight in mixture) <= 0:
+        raise errors.InputError(f"{style}: all weights are 0: give at least one style a weight above 0")
+    return mixture
+
+
+def _is_one(text: str) -> bool:
+    """Whether a text is one style: commas and colons may be part of a file's name."""
+    return os.path.lexists(text) or not {",", ":"} & set(text)
+
+
+def _part(text: str, whole: str) -> tuple[str, float]:
+    source, colon, number = text.rpartition(":")
+    if os.path.lexists(text) or not colon or len(source) == 1:  # C:\painting.jpg
+        source, number = text, "1"
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = math.nan
+    if not source or not 0 <= weight < math.inf:
+        raise errors.InputError(f"{whole!r} is not a mixture of styles: use for instance starry_night:2,painting.jpg:1")
+    return source, weight
+
+
+def name_of(mixture: Mixture) -> str:
+    """Describes a mixture without paths, which are private.
+
+    Args:
+        mixture: from `parse`.
+
+    Returns:
+        For instance ``starry_night`` or ``starry_night:2,painting.jpg:1``.
+    """
+    if len(mixture) == 1:
+        return _name(mixture[0][0])
+    return ",".join(f"{_name(source)}:{weight:g}" for source, weight in mixture)
+
+
+def _name(source: images.Source) -> str:
+    if isinstance(source, np.ndarray | images.Photo):
+        return "painting"
+    if isinstance(source, stylebook.StyleFolder):
+        return source.name
+    return os.path.basename(os.path.abspath(os.fspath(source)))  # noqa: PTH100, PTH119 - names may be invalid paths

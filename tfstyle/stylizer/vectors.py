@@ -1,0 +1,87 @@
+"""Finds the style vector of anything that can be given as a style."""
+
+import contextlib
+import functools
+import os
+import pathlib
+
+import numpy as np
+import platformdirs
+
+from tfstyle import errors, files, images, stylebook
+from tfstyle.stylizer import any_painting
+
+__all__ = ["find", "named"]
+
+FILE = any_painting.DATA / "vectors.npz"
+
+
+def find(source: images.Source, engine: any_painting.Engine) -> stylebook.StyleVector:
+    """Finds or measures a style vector.
+
+    Args:
+        source: a name, the folder of a trained style, a painting's file, a photo or an array.
+        engine: measures paintings.
+
+    Returns:
+        The style vector. That of a painting's file is also kept in the user's cache.
+
+    Raises:
+        InputError: there is no such style, or it cannot be read.
+    """
+    if isinstance(source, np.ndarray | images.Photo):
+        return any_painting.style_vector(images.as_photo(source), engine)
+    text = os.fspath(source)
+    if files.is_folder(text) and stylebook.StyleFolder(pathlib.Path(text)).vector.is_file():
+        return _unpacked(np.load(stylebook.StyleFolder(pathlib.Path(text)).vector))
+    if pathlib.Path(text).name in named() and (isinstance(source, stylebook.StyleFolder) or not os.path.lexists(text)):
+        return _unpacked(named()[pathlib.Path(text).name])
+    if files.is_folder(text):
+        raise errors.InputError(f"{text}: this style cannot be mixed with others: use the painting's file instead")
+    if os.path.lexists(text) or pathlib.Path(text).suffix:
+        return _of_file(text, engine)
+    names = ", ".join(sorted({*named(), *stylebook.trained()}))
+    raise errors.InputError(
+        f"no style {text!r}: use a painting's file, a folder written by tfstyle train, or one of: {names}"
+    )
+
+
+@functools.cache
+def named() -> dict[str, np.ndarray]:
+    """The packed vectors of the paintings that come with tfstyle, by name."""
+    if not FILE.is_file():
+        return {}
+    with np.load(FILE) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def _unpacked(values: np.ndarray) -> stylebook.StyleVector:
+    return stylebook.StyleVector.unpack(values, any_painting.WIDTHS)
+
+
+def _of_file(path: str, engine: any_painting.Engine) -> stylebook.StyleVector:
+    kept = _cached_file(path)
+    with contextlib.suppress(OSError, ValueError, errors.InputError):
+        return _unpacked(np.load(kept, allow_pickle=False))
+    vector = any_painting.style_vector(images.load_image(path), engine)
+    with contextlib.suppress(OSError, errors.InputError):  # Without a writable cache, it is measured each time.
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        _write(kept, vector)
+    return vector
+
+
+def _write(path: pathlib.Path, vector: stylebook.StyleVector) -> None:
+    with path.with_suffix(f".{os.getpid()}.part").open("wb") as file:
+        np.save(file, vector.packed())
+    pathlib.Path(file.name).replace(path)
+
+
+def _cached_file(path: str) -> pathlib.Path:
+    """Names the file by painting and network, so that a new network measures again."""
+    name = f"{files.digest(path)[:32]}-{_network_digest()[:16]}.npy"
+    return pathlib.Path(platformdirs.user_cache_dir("tfstyle", appauthor=False)) / "vectors" / name
+
+
+@functools.cache
+def _network_digest() -> str:
+    return files.digest(any_painting.NETWORK)
