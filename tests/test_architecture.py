@@ -43,7 +43,18 @@ ORDER = [
 HEAVY = {"losses", "layers", "features", "perceptual", "stylebook.painting", "stylebook.loading"}
 HEAVY |= {f"optimization.{name}" for name in ("comparison", "memory", "minimizers", "plan", "pyramid", "recipes")}
 HEAVY |= {f"optimization.{name}" for name in ("reconstruction", "run", "series", "session", "transfer")}
-HEAVY |= {f"transform.{name}" for name in ("conditional", "conditional_export", "export", "inference_layers", "networks", "transport", "upsampling")}
+HEAVY |= {
+    f"transform.{name}"
+    for name in (
+        "conditional",
+        "conditional_export",
+        "export",
+        "inference_layers",
+        "networks",
+        "transport",
+        "upsampling",
+    )
+}
 HEAVY |= {f"training.{name}" for name in ("data", "log", "loop", "muon", "session", "trainer")}
 HEAVY |= {"evaluation.scoring", "evaluation.style_evaluation"}
 # Backend-neutral: training runs on whatever backend Keras has.

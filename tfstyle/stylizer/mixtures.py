@@ -47,7 +47,7 @@ def _is_one(text: str) -> bool:
 
 def _part(text: str, whole: str) -> tuple[str, float]:
     source, colon, number = text.rpartition(":")
-    if os.path.lexists(text) or not colon or len(source) == 1:  # C:\painting.jpg
+    if os.path.lexists(text) or not colon or number[:1] in ("/", "\\"):  # C:\painting.jpg
         source, number = text, "1"
     try:
         weight = float(number)

@@ -7,7 +7,8 @@ from tfstyle import stylebook
 __all__ = ["transport"]
 
 # As in `transform.transport`.
-_SMALL_RIDGE = 1e-3
+_SMALL_RIDGE, _LIMIT = 1e-3, 5.0
+_TINY = 1e-12
 
 
 def transport(maps: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.ndarray:
@@ -22,15 +23,17 @@ def transport(maps: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.ndarra
         ``[h, w, C]``, float32.
     """
     flat = maps.reshape(-1, maps.shape[-1])
-    own_mean = flat.mean(axis=0, dtype=np.float64)
-    covariance = (flat.T @ flat) / len(flat) - np.outer(own_mean, own_mean)
+    centered = flat - flat.mean(axis=0)  # Products of features far from 0 would lose the variance in float32.
+    covariance = (centered.T @ centered) / len(flat)
     product = root @ stylebook.with_ridge(covariance) @ root
     matrix = root @ _inverse_root(stylebook.with_ridge(product, _SMALL_RIDGE)) @ root
-    moved = flat @ matrix.astype(np.float32)
-    moved += (mean - own_mean @ matrix).astype(np.float32)
+    moved = np.matmul(centered, matrix.astype(np.float32))
+    limit = _LIMIT * np.sqrt(np.square(root).sum(axis=-1))
+    np.clip(moved, -limit, limit, out=moved)
+    moved += mean
     return moved.reshape(maps.shape)
 
 
 def _inverse_root(matrix: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(matrix)
-    return (vectors / np.sqrt(values)) @ vectors.T
+    return (vectors / np.sqrt(np.maximum(values, _TINY))) @ vectors.T

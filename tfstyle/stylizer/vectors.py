@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import io
 import os
 import pathlib
 
@@ -63,17 +64,13 @@ def _of_file(path: str, engine: any_painting.Engine) -> stylebook.StyleVector:
     kept = _cached_file(path)
     with contextlib.suppress(OSError, ValueError, errors.InputError):
         return _unpacked(np.load(kept, allow_pickle=False))
-    vector = any_painting.style_vector(images.load_image(path), engine)
+    packed = any_painting.style_vector(images.load_image(path), engine).packed()
     with contextlib.suppress(OSError, errors.InputError):  # Without a writable cache, it is measured each time.
         kept.parent.mkdir(parents=True, exist_ok=True)
-        _write(kept, vector)
-    return vector
-
-
-def _write(path: pathlib.Path, vector: stylebook.StyleVector) -> None:
-    with path.with_suffix(f".{os.getpid()}.part").open("wb") as file:
-        np.save(file, vector.packed())
-    pathlib.Path(file.name).replace(path)
+        buffer = io.BytesIO()
+        np.save(buffer, packed)
+        files.atomic_write(kept, buffer.getvalue())
+    return _unpacked(packed)  # As it will be read.
 
 
 def _cached_file(path: str) -> pathlib.Path:

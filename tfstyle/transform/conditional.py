@@ -32,6 +32,7 @@ _ENCODER = ((16, 1), (32, 1), (64, 2), (128, 3), (192, 1))
 MULTIPLE = 2 ** (len(WIDTHS) - 1)
 # Width of the two dense layers that read the style vector.
 _HIDDEN = 128
+_LEAK = 0.1
 _MEAN, _DEVIATION = 127.5, 64.0
 # Logits start small, so that a new network paints gray: a saturated sigmoid has no gradient.
 _FIRST_LOGITS = 0.01
@@ -185,7 +186,7 @@ def _encoder(dtype: str) -> keras.Model:
         if scale:
             tensor = keras.layers.AveragePooling2D(2, dtype=dtype)(tensor)
         for _ in range(count):
-            tensor = keras.layers.ReLU(dtype=dtype)(_conv(tensor, filters, dtype))
+            tensor = _activate(_conv(tensor, filters, dtype), dtype)
         raw.append(tensor)
     features = [_conv(tensor, width, dtype, size=1) for tensor, width in zip(raw, WIDTHS, strict=True)]
     return keras.Model(image, {"raw": raw, "features": features}, name="encoder")
@@ -220,7 +221,12 @@ def _stage(scale: int, dtype: str, upsample: type[upsampling.LinearUpsampling]) 
 
 def _modulated_conv(tensor: Tensor, changes: Tensor, dtype: str) -> Tensor:
     tensor = _conv(tensor, changes.shape[-1] // 2, dtype)
-    return keras.layers.ReLU(dtype=dtype)(_Modulation(dtype=dtype, autocast=False)(tensor, changes))
+    return _activate(_Modulation(dtype=dtype, autocast=False)(tensor, changes), dtype)
+
+
+def _activate(tensor: Tensor, dtype: str) -> Tensor:
+    """Applies a leaky ReLU: with plain ones, whole scales of the encoder died early in training."""
+    return keras.layers.LeakyReLU(_LEAK, dtype=dtype)(tensor)
 
 
 def _conv(tensor: Tensor, filters: int, dtype: str, size: int = 3) -> Tensor:

@@ -20,6 +20,9 @@ Tensor: TypeAlias = keras.KerasTensor
 _SMALL_RIDGE = 1e-3
 # Newton-Schulz steps; directions of less than 1e-4 of the largest variance need more and are moved less.
 _ITERATIONS = 12
+# Deviations from the mean are cut off at so many of the style's: in a night photo, a lamp is far outside of what the
+# other positions vary by, and would become a spot beyond all colors.
+LIMIT = 5.0
 _TINY = 1e-8
 
 
@@ -84,7 +87,8 @@ class Transport(keras.layers.Layer):
         own_mean, covariance = moments(inputs)
         product = ops.matmul(root, ops.matmul(with_ridge(covariance), root))
         matrix = ops.matmul(root, ops.matmul(square_roots(with_ridge(product, _SMALL_RIDGE))[1], root))
-        moved = ops.matmul(_positions(inputs) - own_mean[:, None], matrix) + mean[:, None]
+        limit = LIMIT * ops.sqrt(ops.sum(ops.square(root), axis=-1))[:, None]
+        moved = ops.clip(ops.matmul(_positions(inputs) - own_mean[:, None], matrix), -limit, limit) + mean[:, None]
         _, height, width, channels = ops.shape(inputs)
         return ops.cast(ops.reshape(moved, (-1, height, width, channels)), self.compute_dtype)
 
