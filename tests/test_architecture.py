@@ -23,6 +23,7 @@ ORDER = [
     "weights",
     "config",
     "images",
+    "weave",
     "losses",
     "layers",
     "features",

@@ -21,7 +21,7 @@ def figures(monkeypatch):
         sizes = {size: evaluation.style_evaluation.SizeScores({"a.jpg": SCORE}) for size in settings.sizes}
         measured = {"1024x768": speed.Speed(0.0612, 0.07, 900 * 2**20)}
         yield evaluation.EvaluationProgress(1, 2, "256 pixels, a.jpg: 15.3 iterations")
-        result = evaluation.Evaluation("vgg19", sizes, 0.3, settings.runtime, measured)
+        result = evaluation.Evaluation("vgg19", sizes, {"sky": 7.34}, settings.runtime, measured)
         yield evaluation.EvaluationProgress(2, 2, "1024x768 pixels: 0.061 s", result)
 
     monkeypatch.setattr(evaluation, "evaluation_steps", steps)
@@ -36,7 +36,7 @@ def test_table_and_json(figures, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.err.splitlines() == ["1/2 256 pixels, a.jpg: 15.3 iterations", "2/2 1024x768 pixels: 0.061 s"]
     table = " ".join(said.out.split())
-    for part in ("256 pixels, by vgg19", "blob artifact 81.4 81.4", "flat gray 0.3", "litert 0.061 s", "900 MB"):
+    for part in ("256 pixels, by vgg19", "blob artifact 81.4 81.4", "weave on sky 7.3", "litert 0.061 s", "900 MB"):
         assert part in table
     stored = json.loads((tmp_path / "figures.json").read_text())
     assert stored["sizes"]["512"]["iterations"] == [15.26]

@@ -55,6 +55,8 @@ def test_scores_every_photo(style, photos, monkeypatch):
     stored = json.loads(json.dumps(result.stored))
     assert stored["sizes"]["72"]["median"]["content"] == result.sizes[72].median.content
     assert stored["speed"]["64x64"]["memory"] == measured.memory
+    assert list(stored["weave"]) == ["flat", "ramp", "sky"]
+    assert stored["weave"]["flat"] == pytest.approx(0, abs=0.1)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports it")

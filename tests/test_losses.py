@@ -396,3 +396,87 @@ def test_grid_of_a_wave_depends_on_its_period():
 
 def test_a_picture_smaller_than_a_tile_has_no_grid():
     assert number(losses.grid(tf.zeros((1, 63, 200, 3)))) == 0
+
+
+# ------------------------------------------------------------------------------------------------------------- weave
+
+
+def grainy(deviation: float, shape=(1, 128, 128, 3)) -> np.ndarray:
+    return np.random.default_rng(6).normal(128, deviation, shape)
+
+
+def waves(period: float, color=(1, 1, 1), side: int = 128) -> np.ndarray:
+    rows, columns = np.mgrid[:side, :side]
+    return np.cos(2 * np.pi / period * (rows + columns))[None, ..., None] * np.array(color)
+
+
+def weave_of(image: np.ndarray) -> float:
+    return number(losses.weave(tf.constant(image, tf.float32)))
+
+
+def weave_by_hand(image: np.ndarray, tile: int = 64) -> float:
+    """Bin by bin, with NumPy's Fourier transform."""
+    opponents = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0], [-0.25, -0.25, 0.5]])
+    window, total = np.outer(*[np.hanning(tile + 1)[:-1]] * 2), 0.0
+    for picture in image:
+        for weights in opponents:
+            channel, levels = picture @ weights, []
+            for top in range(0, channel.shape[0] - tile + 1, tile // 2):
+                for left in range(0, channel.shape[1] - tile + 1, tile // 2):
+                    part = channel[top : top + tile, left : left + tile]
+                    power = np.abs(np.fft.fft2((part - part.mean()) * window)) ** 2 / np.sum(window**2)
+                    invisible = 0.25**2 / 4 * window.sum() ** 2 / np.sum(window**2)
+                    levels.append(np.log10(power + invisible))
+            total += excess_by_hand(np.mean(levels, axis=0))
+    return total / len(image)
+
+
+def excess_by_hand(level: np.ndarray) -> float:
+    size, steps, total = len(level), range(-5, 6), 0.0
+    for row in range(size):
+        for column in range(size):
+            if max(min(row, size - row), min(column, size - column)) < size / 16:
+                continue
+            ring = [
+                level[(row + down) % size, (column + right) % size]
+                for down in steps
+                for right in steps
+                if max(abs(down), abs(right)) >= 3
+            ]
+            total += max(level[row, column] - np.mean(ring) - 0.4, 0)
+    return total
+
+
+def test_weave_is_what_stands_out_of_the_spectrum():
+    image = grainy(3, (2, 70, 100, 3)) + 6 * waves(9)[:, :70, :100]
+    assert weave_of(image) == pytest.approx(weave_by_hand(image), rel=1e-3)
+    assert weave_of(image) > 5
+
+
+@pytest.mark.parametrize("period", [2, 3, 4, 6.5, 9, 13])
+@pytest.mark.parametrize("color", [(1, 1, 1), (1, -1, 0), (-0.5, -0.5, 1)])
+def test_weave_sees_every_period_and_color(period, color):
+    found = [weave_of(grainy(3) + amplitude * waves(period, color)) for amplitude in (0, 3, 6)]
+    assert found[0] < 0.2
+    assert found[0] + 1 < found[1] < found[2]
+
+
+def test_weave_sees_no_strokes_and_nothing_invisible():
+    assert weave_of(grainy(3) + 20 * waves(32)) < 0.2
+    assert weave_of(128 + 0.1 * waves(8)) == 0
+    assert weave_of(np.full((1, 64, 64, 3), 50.0)) == 0
+
+
+def test_a_picture_smaller_than_a_tile_has_no_weave():
+    assert weave_of(grainy(3, (1, 63, 200, 3))) == 0
+
+
+def test_gradient_of_weave_lessens_the_wave_not_its_neighborhood():
+    wave = waves(9)
+    image = (grainy(3) + 6 * wave).astype(np.float32)
+    change = np.asarray(gradient(losses.weave, image), np.float64)
+    assert np.isfinite(change).all()
+    assert np.sum(change * wave) > 0
+    moved = image - change / np.abs(change).max()
+    assert weave_of(moved) < 0.97 * weave_of(image)
+    assert np.square(moved - moved.mean()).mean() < np.square(image - image.mean()).mean()

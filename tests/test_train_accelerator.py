@@ -173,7 +173,7 @@ assert ended("fast", "--resume") == ended("whole") == 0
         fast, plain = (
             np.genfromtxt(f"{folder}/training/losses.csv", names=True, delimiter=",") for folder in ("fast", "plain")
         )
-        for name in ("loss", "content", "style", "grid", "border", "stability"):
+        for name in ("loss", "content", "style", "grid", "border", "stability", "weave"):
             assert np.mean(fast[name]) == pytest.approx(float(plain[name]), rel=1e-3), name
         cards = [json.loads(pathlib.Path(folder, "card.json").read_text()) for folder in ("fast", "plain")]
         assert [card.get("accelerator") for card in cards] == ["cpu", None]

@@ -34,7 +34,7 @@ def test_training_quality_and_speed(folder):
         "| 15.3 (9.9 to 21.1) | 15.3 (8.0 to 12.0) |",
         "| 0.751, 0.063, 2.500 |",
         "| 2.0, 5.5 |",
-        "the checkerboard measures 0.3 dB",
+        "Weave on smooth pictures: 0.0 dB on flat, 4.3 dB on ramp, 11.0 dB on sky; the limit is 10 dB.",
         "| 1024x768 | 0.061 (0.070) | 900 |",
     ):
         assert part in card
@@ -60,6 +60,14 @@ def test_accelerator_and_batch(folder):
     assert "| training stages | 500 steps of 12 x 224-pixel crops with vgg19 (38 seconds on NVIDIA H200) |" in card_of(
         folder, quick
     )
+
+
+def test_evaluated_before_weave_was_measured(folder):
+    evaluation = json.loads((folder / "evaluation.json").read_text())
+    del evaluation["weave"]
+    (folder / "evaluation.json").write_text(json.dumps({**evaluation, "flat_checkerboard": 0.3}))
+    card = card_of(folder, scored.made())
+    assert "On a flat gray picture, the checkerboard measures 0.3 dB." in card
 
 
 @pytest.mark.parametrize("name", recipes.STYLES)

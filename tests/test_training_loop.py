@@ -66,7 +66,7 @@ class TestProgress:
         assert seen[-1].remaining == 0
         assert seen[0].remaining > 0
         for progress in seen:
-            assert set(progress.losses) == {"content", "style", "variation", "grid", "loss"}
+            assert set(progress.losses) == {"content", "style", "variation", "grid", "weave", "loss"}
             parts = sum(value for name, value in progress.losses.items() if name != "loss")
             assert parts == pytest.approx(progress.losses["loss"], rel=1e-3)
         assert list(run) == []
@@ -308,6 +308,7 @@ class TestSettings:
             ("grid_weight", -1),
             ("border_weight", -1),
             ("stability_weight", -1),
+            ("weave_weight", -1),
             ("network", "vgg19"),
             ("features", "alexnet"),
             ("precision", "float16"),

@@ -16,7 +16,7 @@ import runs
 import tensorflow as tf
 
 import tfstyle
-from tfstyle import checkpoints, config, errors, images, optimization, reports, stylebook, stylizer, training
+from tfstyle import checkpoints, config, errors, images, optimization, reports, stylebook, stylizer, training, weave
 from tfstyle.stylebook import stored as stored_styles
 from tfstyle.training import loop
 from tfstyle.transform import export, networks
@@ -29,9 +29,13 @@ SMALL = {
     "content_layers": "conv2_2",
     "style_layers": "conv1_1,conv2_1",
 }
-PARTS = ("content", "style", "variation", "grid")
+PARTS = ("content", "style", "variation", "grid", "weave")
 
-pytestmark = pytest.mark.filterwarnings("ignore::tfstyle.training.FewPhotosWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::tfstyle.training.FewPhotosWarning"),
+    # The few steps of a test leave a weave by chance.
+    pytest.mark.filterwarnings("ignore::tfstyle.training.WeaveWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +171,7 @@ class TestFinished:
         found = {(step, value.tag): float(tf.make_ndarray(value.tensor)) for step, value in values}
         rows = losses_of(finished[0])
         expected = {(int(row["step"]), name): float(row[name]) for row in rows for name in (*PARTS, "loss")}
-        assert len(found) == len(values) == 15
+        assert len(found) == len(values) == 18
         assert found == pytest.approx(expected, rel=1e-6)
 
     def test_preview_and_both_exports_are_by_the_stored_network(self, finished):
@@ -185,6 +189,10 @@ class TestFinished:
         card = card_of(finished[0])
         assert (card["train"], card["beginning"], card["data"]) == ("waves", None, ["photos", 4])
         assert card["settings"] == config.TrainingSettings(steps=3, **SMALL).stored
+        measured = weave.of_network(
+            lambda picture: network_of(finished[0])(picture[None].astype(np.float32)).numpy()[0]
+        )
+        assert card["weave"] == pytest.approx(measured, abs=0.1)
 
     def test_statistics_stand_in_for_the_painting(self, finished):
         style = stylebook.load(str(finished[0]))
@@ -323,6 +331,32 @@ class TestOptions:
         for message in messages:
             assert shown in message
             assert "\n" not in message
+
+
+class TestWeave:
+    """The check of a finished network."""
+
+    def warnings_of(self, session):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            list(session.run())
+        return [str(each.message) for each in caught if each.category is training.WeaveWarning]
+
+    def test_a_network_that_weaves_is_kept_with_a_warning(self, quick, inputs, tmp_path):
+        session = quick(inputs, tmp_path)
+        rows, columns = np.mgrid[:384, :384]
+        wave = 6 * np.cos(2 * np.pi / 9 * (rows + columns))[..., None] * np.array([-0.5, -0.5, 1])
+        session._training.paint = lambda image: image + (wave if image.shape == wave.shape else 0)
+        (message,) = self.warnings_of(session)
+        found = card_of(tmp_path)["weave"]
+        assert min(found.values()) > weave.LIMIT
+        assert f"{tmp_path} weaves a pattern into smooth areas, {found['flat']:.1f} dB on flat" in message
+        assert "(limit: 10 dB): train on" in message
+        assert "\n" not in message
+
+    def test_another_does_not_warn(self, quick, inputs, tmp_path):
+        assert self.warnings_of(quick(inputs, tmp_path)) == []
+        assert set(card_of(tmp_path)["weave"]) == set(weave.pictures())
 
 
 class TestLog:

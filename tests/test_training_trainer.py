@@ -122,6 +122,16 @@ class TestLoss:
         assert found["loss"] == pytest.approx(sum(expected.values()), rel=1e-2)  # And what the network itself adds.
         assert found[kind] == pytest.approx(expected[kind], rel=1e-3)
 
+    def test_weave_counts_on_the_photos_and_on_a_smooth_picture(self, train):
+        photos = np.stack([drawn.photo(64, 64, seed) for seed in range(2)]).astype(np.float32)
+        made = train(weave=0.01)
+        means = photos[:1].reshape(1, 4, 16, 4, 16, 3).mean((2, 4))
+        smooth = keras.ops.image.resize(means, (64, 64), "bicubic")
+        smooth += np.random.default_rng(0).normal(0, 1, (1, 64, 64, 3)).astype(np.float32)
+        expected = 0.01 * sum(float(losses.weave(made.network(each))) for each in (photos, smooth))
+        assert expected > 0
+        assert made.train_on_batch(photos, return_dict=True)["weave"] == pytest.approx(expected, rel=1e-2)
+
     @pytest.mark.parametrize("kind", ["border", "stability"])
     def test_the_disturbed_picture_is_to_change_not_the_other(self, train, batch, kind):
         made, painted = train(**{kind: 20.0}), tf.Variable(batch)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from tfstyle import config, stylebook
+from tfstyle import config, stylebook, weave
 from train import recipes
 
 __all__ = ["card"]
@@ -37,7 +37,7 @@ Medians over {count} photos that were not used in training, scored with {feature
 | --- |{dashes}
 {quality}
 
-On a flat gray picture, the checkerboard measures {flat:.1f} dB.
+{smooth}
 
 ## Speed
 
@@ -86,9 +86,16 @@ def _quality(scored: Figures) -> dict[str, Any]:
         "sizes": " | ".join(f"{size} pixels" for size in sizes),
         "dashes": " --- |" * len(sizes),
         "quality": "\n".join(rows),
-        "flat": scored["flat_checkerboard"],
+        "smooth": _smooth(scored),
         "speed": "\n".join(speed),
     }
+
+
+def _smooth(scored: Figures) -> str:
+    if "weave" not in scored:  # Evaluated before weave was measured.
+        return f"On a flat gray picture, the checkerboard measures {scored['flat_checkerboard']:.1f} dB."
+    measured = ", ".join(f"{value:.1f} dB on {name}" for name, value in scored["weave"].items())
+    return f"Weave on smooth pictures: {measured}; the limit is {weave.LIMIT:g} dB."
 
 
 def _beginning(recipe: recipes.Recipe) -> str:

@@ -56,7 +56,8 @@ def _print(result: "evaluation.Evaluation") -> None:
         listing.add_row(name.replace("_", " "), *(f"{each['median'][name]:.3g}" for each in scores))
     ranges = (f"{each['iterations'][0]:.1f} to {each['iterations'][-1]:.1f}" for each in scores)
     listing.add_row("range of iterations", *ranges)
-    listing.add_row("checkerboard on flat gray", f"{result.flat_checkerboard:.1f}")
+    for picture, decibels in result.weave.items():
+        listing.add_row(f"weave on {picture}", f"{decibels:.1f}")
     for size, each in result.speed.items():
         memory = f"{each.memory / 2**20:.0f} MB peak memory"
         listing.add_row(f"{size}, {result.runtime}", f"{each.median:.3f} s (95 %: {each.p95:.3f} s), {memory}")

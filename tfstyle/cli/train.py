@@ -54,7 +54,9 @@ def run(arguments: argparse.Namespace) -> None:
     if session.is_done:
         console.say(f"{plan.folder} is already trained")
         return
-    with console.Interrupts().watch() as interrupts:
+    from tfstyle import training
+
+    with console.Interrupts().watch() as interrupts, console.showing_warnings(training.WeaveWarning):
         unusable = show(session.run(), plan.name, interrupts)
     left_out = f"; {unusable} photos were skipped (damaged, grayscale or too small)" if unusable else ""
     console.say(f"saved {plan.folder}: stylize with tfstyle stylize PHOTO --style {plan.folder}{left_out}")

@@ -55,6 +55,9 @@ class TrainingSettings(options.Options):
     stability_weight: float = options.option(
         0.0, "weight of the stability loss (output change under imperceptible input noise)", metavar="X", least=0
     )
+    weave_weight: float = options.option(
+        0.01, "weight of the loss that suppresses repeated waves in smooth areas", metavar="X", least=0
+    )
     precision: str = options.option(
         "auto",
         "precision of the networks; auto: bfloat16 on processors that support it natively",

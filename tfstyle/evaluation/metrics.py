@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from skimage import metrics
 
+from tfstyle import weave
+
 __all__ = [
     "LIMITS",
     "SMALLEST",
@@ -36,7 +38,7 @@ _VISIBLE = 28.0
 
 
 def checkerboard(picture: np.ndarray) -> float:
-    """Measures how far a grid of period 2 or 4 stands out from the picture's own detail.
+    """Measures how far a grid of period 2 or 4 stands out from the picture's own detail; for others, see `weave`.
 
     Networks that upsample in fixed steps leave such grids (Odena, Dumoulin and Olah 2016). The power spectrum of the
     luminance is averaged over tiles. At periods 2 and 4, along both axes and diagonally, it is compared with the median
@@ -53,19 +55,10 @@ def checkerboard(picture: np.ndarray) -> float:
     """
     if min(picture.shape[:2]) < _TILE:
         raise ValueError(f"the picture must have at least {_TILE} pixels on each side, got {picture.shape[:2]}")
-    power = _spectrum(picture.astype(np.float64) @ _LUMA)
+    power = weave.spectrum(picture.astype(np.float64) @ _LUMA, _TILE)
     bins = range(0, _TILE, _TILE // 4)  # Negative frequencies, too: they are a diagonal's other direction.
     peaks = [(row, column) for row in bins for column in bins if row or column]
     return max(_prominence(power, *peak) for peak in peaks)
-
-
-def _spectrum(luma: np.ndarray) -> np.ndarray:
-    """Returns the mean power spectrum of tiles that overlap by half, ``[tile, tile]``."""
-    tiles = np.lib.stride_tricks.sliding_window_view(luma, (_TILE, _TILE))[:: _TILE // 2, :: _TILE // 2]
-    tiles = tiles.reshape(-1, _TILE, _TILE)
-    window = np.outer(*[np.hanning(_TILE + 1)[:-1]] * 2)
-    centered = (tiles - tiles.mean((1, 2), keepdims=True)) * window
-    return np.mean(np.abs(np.fft.fft2(centered)) ** 2, axis=0) / np.sum(window**2)
 
 
 def _prominence(power: np.ndarray, row: int, column: int) -> float:

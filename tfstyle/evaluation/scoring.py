@@ -12,7 +12,7 @@ from tfstyle.optimization import minimizers, pyramid
 from tfstyle.runtime import tf
 from tfstyle.training import trainer
 
-__all__ = ["Score", "flat_checkerboard", "score"]
+__all__ = ["Score", "score"]
 
 Paint: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
@@ -71,18 +71,6 @@ def score(paint: Paint, photo: np.ndarray, target: trainer.Target, most: int = 1
         clipping=metrics.clipping(stylized) - metrics.clipping(original),
         blob_artifact=metrics.blob_artifact(stylized, original),
     )
-
-
-def flat_checkerboard(paint: Paint) -> float:
-    """Measures the grid that a network leaves on a flat gray picture of 256x256 pixels.
-
-    Args:
-        paint: the network, uint8 ``[H, W, 3]`` to the same shape.
-
-    Returns:
-        Decibels, see `metrics.checkerboard`.
-    """
-    return metrics.checkerboard(paint(np.full((256, 256, 3), 128, np.uint8)).astype(np.float32))
 
 
 def _objective(photo: tf.Tensor, target: trainer.Target) -> tuple[minimizers.LossFunction, perceptual.PerceptualLoss]:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from tfstyle import config, errors, images, stylebook, stylizer, training
+from tfstyle import config, errors, images, stylebook, stylizer, training, weave
 from tfstyle.evaluation import metrics, scoring, speed
 
 __all__ = ["Evaluation", "EvaluationProgress", "SizeScores", "evaluate", "evaluation_steps"]
@@ -47,14 +47,14 @@ class Evaluation:
     Attributes:
         features: the loss network that scored.
         sizes: scores by long side, pixels.
-        flat_checkerboard: grid on a flat gray picture, decibels.
+        weave: decibels by smooth picture, see `weave.of_network`.
         runtime: of the network.
         speed: by size, such as ``1024x768``.
     """
 
     features: str
     sizes: Mapping[int, SizeScores]
-    flat_checkerboard: float
+    weave: Mapping[str, float]
     runtime: str
     speed: Mapping[str, speed.Speed]
 
@@ -72,7 +72,7 @@ class Evaluation:
         return {
             "features": self.features,
             "sizes": sizes,
-            "flat_checkerboard": self.flat_checkerboard,
+            "weave": dict(self.weave),
             "runtime": self.runtime,
             "speed": {size: dataclasses.asdict(each) for size, each in self.speed.items()},
         }
@@ -169,8 +169,7 @@ def evaluation_steps(
         step += 1
         headline, result = f"{width}x{height} pixels: {measured.median:.3f} s", None
         if step == steps:
-            flat = scoring.flat_checkerboard(paint)
-            result = Evaluation(features, by_size, flat, settings.runtime, speeds)
+            result = Evaluation(features, by_size, weave.of_network(paint), settings.runtime, speeds)
         yield EvaluationProgress(step, steps, headline, result)
 
 

@@ -1,7 +1,7 @@
 from . import data, log, loop, muon, session, trainer
 from .data import FewPhotosWarning, Photos, open_photos
 from .loop import Training, TrainingProgress, final_loss_network, target_for
-from .session import Session, TrainingPlan, train
+from .session import Session, TrainingPlan, WeaveWarning, train
 
 __all__ = [
     "FewPhotosWarning",
@@ -10,6 +10,7 @@ __all__ = [
     "Training",
     "TrainingPlan",
     "TrainingProgress",
+    "WeaveWarning",
     "data",
     "final_loss_network",
     "log",

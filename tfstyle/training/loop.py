@@ -28,8 +28,8 @@ class TrainingProgress:
     Attributes:
         step: steps done.
         steps: steps in all.
-        losses: weighted ``content``, ``style``, ``variation`` and ``grid`` (``border`` and ``stability`` where they
-            have a weight), and ``loss``, their sum plus the network's own losses; means since the last report.
+        losses: weighted ``content``, ``style``, ``variation`` and ``grid`` (``border``, ``stability`` and ``weave``
+            where they have a weight), and ``loss``, their sum plus the network's own losses; means since the last report.
         seconds: time spent training, including before an interruption.
         remaining: estimated seconds to the last step; NaN while unknown.
         phase: ``training``, or ``preview`` while the slow path paints the preview.
@@ -78,9 +78,8 @@ def target_for(
     loaded = weights.load(network, layers=objective.layers)
     model = features.build(network, objective.layers, loaded, dtype=precision)
     grams = style.grams(model, settings.style_size, list(objective.style))
-    return trainer.Target(
-        model, objective, grams, settings.grid_weight, settings.border_weight, settings.stability_weight
-    )
+    more = (settings.grid_weight, settings.border_weight, settings.stability_weight, settings.weave_weight)
+    return trainer.Target(model, objective, grams, *more)
 
 
 class Training:

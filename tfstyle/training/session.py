@@ -9,16 +9,20 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tfstyle import _version, checkpoints, config, errors, files, images, optimization, stylebook
+from tfstyle import _version, checkpoints, config, errors, files, images, optimization, stylebook, weave
 from tfstyle.runtime import keras
 from tfstyle.training import data as training_data
 from tfstyle.training import log, loop
 
-__all__ = ["Session", "TrainingPlan", "train"]
+__all__ = ["Session", "TrainingPlan", "WeaveWarning", "train"]
 
 Path: TypeAlias = str | os.PathLike[str]
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
+
+
+class WeaveWarning(UserWarning):
+    """The finished network paints a fine pattern where a photo is smooth."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +197,7 @@ class Session:
         images.save_image(self._folder / "training" / "preview.png", iterate.image)
 
     def _finish(self, export: Callable[[keras.Model, pathlib.Path], None]) -> None:
-        """Writes the trained style; the checkpoint stays until everything is written."""
+        """Writes the trained style and checks it; the checkpoint stays until everything is written."""
         self.save()
         training, folder = self._training, stylebook.StyleFolder(self._folder)
         self._log.sample(training.step, training.paint)
@@ -201,14 +205,19 @@ class Session:
         files.atomic_write(folder.statistics, self._style.packed(title))
         export(training.network, folder.path)
         training.network.save_weights(folder.weights)
-        folder.write_card(self._card())
+        measured = weave.of_network(training.paint)
+        folder.write_card(self._card(measured))
         images.save_image(folder.preview, training.paint(self._log.photo))
         checkpoints.remove(_checkpoint(folder.path))
+        if advice := weave.advice(measured, str(folder.path)):
+            warnings.warn(advice, WeaveWarning, stacklevel=2)
 
-    def _card(self) -> dict[str, Any]:
+    def _card(self, measured: Mapping[str, float]) -> dict[str, Any]:
+        rounded = {picture: round(decibels, 1) for picture, decibels in measured.items()}
         accelerator = {"accelerator": self._training.accelerator} if self._training.accelerator else {}
         seconds = round(self._training.seconds)
-        return {**self._recipe, "seconds": seconds, "tfstyle": _version.__version__, **accelerator}
+        made = {"seconds": seconds, "tfstyle": _version.__version__, "weave": rounded}
+        return {**self._recipe, **made, **accelerator}
 
 
 def _recipe(

@@ -15,6 +15,7 @@ __all__ = ["StyleTrainer", "Target"]
 Tensor: TypeAlias = keras.KerasTensor
 
 _KINDS = ("content", "style", "variation", "grid")
+_SMOOTH = 4  # Colors along a side of a smooth picture: it has a few soft clouds, as a sky does.
 _NOISE = 2.0  # Gray levels: an estimate of what stays invisible.
 
 
@@ -32,6 +33,7 @@ class Target:
         grid: weight of the grid loss (`losses.grid`); the slow path has no upsampling and needs none.
         border: weight of the border-consistency loss.
         stability: weight of the stability loss.
+        weave: weight of the weave loss (`losses.weave`).
     """
 
     model: keras.Model
@@ -40,13 +42,14 @@ class Target:
     grid: float = 0.0
     border: float = 0.0
     stability: float = 0.0
+    weave: float = 0.0
 
 
 class StyleTrainer(keras.Model):
     """Trains a transformation network with the perceptual loss; batches are photos without labels.
 
     Batches are ``[B, H, W, 3]``, 0..255. Metrics are the weighted ``content``, ``style``, ``variation`` and ``grid``
-    losses, and ``border`` and ``stability`` where they have a weight.
+    losses, and ``border``, ``stability`` and ``weave`` where they have a weight.
 
     Args:
         network: from `networks.build`.
@@ -56,7 +59,7 @@ class StyleTrainer(keras.Model):
     def __init__(self, network: keras.Model, target: Target) -> None:
         super().__init__(name=f"{network.name}_trainer")
         self.network, self.target = network, target
-        optional = [kind for kind in ("border", "stability") if getattr(target, kind)]
+        optional = [kind for kind in ("border", "stability", "weave") if getattr(target, kind)]
         self._means = [keras.metrics.Mean(name=kind) for kind in (*_KINDS, *optional)]
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -95,6 +98,8 @@ class StyleTrainer(keras.Model):
             weighted["border"] = target.border * self._border(x, y_pred)
         if target.stability:
             weighted["stability"] = target.stability * self._stability(x[:1], y_pred[:1])
+        if target.weave:
+            weighted["weave"] = target.weave * (losses.weave(y_pred) + self._weave_on_smooth(x[:1]))
         for mean in self._means:
             of_kind = [value for name, value in weighted.items() if name.startswith(mean.name)]
             mean.update_state(ops.cast(sum(of_kind), "float32"))
@@ -118,6 +123,16 @@ class StyleTrainer(keras.Model):
         """
         noise = np.random.default_rng(0).uniform(-_NOISE, _NOISE, (1, *photos.shape[1:])).astype("float32")
         return _difference(self.network(photos + noise), stylized)
+
+    def _weave_on_smooth(self, photos: Tensor) -> Tensor:
+        """Returns the weave loss on a photo's colors without its detail, where nothing else hides a weave.
+
+        With a camera's noise, which is the same in every step; otherwise normalization would amplify rounding errors.
+        """
+        side = photos.shape[1]
+        coarse = ops.average_pool(photos, side // _SMOOTH, side // _SMOOTH)
+        noise = np.random.default_rng(0).normal(0, 1, (1, side, side, 3)).astype("float32")
+        return losses.weave(self.network(ops.image.resize(coarse, (side, side), "bicubic") + noise))
 
     def _replicas(self) -> int:
         strategy = getattr(self, "distribute_strategy", None)  # Only TensorFlow's backend has one.
