@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from tfstyle import images, stylebook, stylizer
+from tfstyle import images, stylebook, stylizer, weave
 from tfstyle.evaluation import metrics
 
 PICTURES = (data.chelsea, data.astronaut, data.coffee)
@@ -56,6 +56,14 @@ def test_no_artefacts(name):
         assert {key: value for key, value in found.items() if value > metrics.LIMITS[key]} == {}
     grey = paint(np.full((256, 256, 3), 128, np.uint8)).astype(np.float32)
     assert metrics.checkerboard(grey) < metrics.LIMITS["checkerboard"]
+
+
+@ANY_STYLE
+def test_no_weave(name):
+    folder = stylebook.trained()[name]
+    if "weave" not in folder.read_card():
+        pytest.skip("trained before weave was measured: its recipe has a last stage against it")
+    assert weave.advice(weave.of_network(stylizer.Stylizer(folder, runtime="litert")), name) == ""
 
 
 @ANY_STYLE

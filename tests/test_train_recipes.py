@@ -27,7 +27,9 @@ def test_recipe_is_what_the_shipped_network_was_made_by(name):
 
     card = stylebook.StyleFolder(stylebook.root() / name).read_card()
     made = [stage["settings"] for stage in (*card.get("stages", []), card)]
-    for stage, settled in zip(recipes.STYLES[name].stages, made, strict=True):
+    stages = recipes.STYLES[name].stages
+    assert len(stages) - len(made) in (0, 1)  # A new last stage may be still to be trained, with --last.
+    for stage, settled in zip(stages, made, strict=False):
         words = ["tfstyle", "train", name, "--name", name, "--data", "photos", *stage.split()]
         asked = dataclasses.asdict(options.read_settings(main._parse(words), config.TrainingSettings))
         assert settled == {key: asked[key] for key in settled}

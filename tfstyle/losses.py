@@ -66,8 +66,8 @@ _TINY = 1e-20
 _OPPONENTS = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0], [-0.25, -0.25, 0.5]], np.float32).T
 # The bins around a wave's, as in `weave.measure`. Longest period along an axis, pixels.
 _NEAREST, _FARTHEST, _LONGEST = 3, 5, 16
-# Amplitude of an invisible wave, gray levels, and how far a wave may stand out, decibels: a third of a picture's
-# noise has 4 somewhere (measured, 25 tiles of 64 pixels).
+# Amplitude of an invisible wave, gray levels, and how far a wave may stand out, decibels: white noise then has a loss
+# below 0.05 (measured, 25 tiles of 64 pixels).
 _INVISIBLE, _ALLOWED = 0.25, 4.0
 
 

@@ -15,8 +15,8 @@ __all__ = ["LIMIT", "SMALLEST", "TILE", "advice", "measure", "of_network", "pict
 Paint: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
 LIMIT = 10.0
-"""Largest acceptable weave of a network, decibels. Measured: noise and 1/f noise have at most 5.1 at 256 pixels, five of
-scikit-image's photos at most 6.2; weave that is seen at 4x zoom has 10 to 17."""
+"""Largest acceptable weave of a network, decibels. Measured: noise and 1/f noise have at most 4.7 at 256 pixels, seven
+of scikit-image's photos at most 6.2; weave that is seen at 4x zoom has 12 to 16."""
 TILE = 128
 """Side of the tiles whose spectra are averaged, pixels: a wave of period 16 is then 8 bins away from constant color."""
 SMALLEST = TILE
@@ -26,11 +26,11 @@ _LONGEST = 16
 # The bins around a peak: a Hann window smears it over one; beyond five there is other detail.
 _NEAREST, _FARTHEST = 3, 5
 # Brightness, red against green, blue against yellow: the losses see little of fine waves of color, so that is where
-# networks hide them. Measured on Udnie: 4.6 dB of brightness, 14.0 of blue against yellow.
+# networks hide them. Measured on Udnie: 5.2 dB of brightness, 13.3 of blue against yellow.
 _CHANNELS = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0], [-0.25, -0.25, 0.5]]).T
 # Amplitude of a wave that rounding to 8 bits hides, gray levels.
 _INVISIBLE = 0.25
-# Side of the test pictures, pixels: 25 tiles, so that noise stays below 3.2 dB (measured).
+# Side of the test pictures, pixels: 25 tiles, so that white noise has at most 3.2 dB (measured).
 _SIDE = 384
 
 

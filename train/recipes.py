@@ -55,10 +55,15 @@ def _quick(steps: int, rate: str, seed: int, strength: float) -> str:
     return f"{words} --features vgg19 --precision bfloat16 --seed {seed}"
 
 
+def _even(strength: float, options: str = "") -> str:
+    """Returns the stage that ends a weave: 60 steps of two crops took Udnie from 13.8 dB to 8.5 (docs/realtime.md)."""
+    return _more(300, "2e-3", f"--seed 301 {options}".rstrip(), strength)
+
+
 _JOHNSON = "--network johnson --crop 192"
 STYLES = {
     "starry_night": Recipe(
-        (_FIRST, _more(1500), _more(600, "2e-3"), _more(500, strength=0.5), _quick(3500, "5e-3", 107, 0.5))
+        (_FIRST, _more(1500), _more(600, "2e-3"), _more(500, strength=0.5), _quick(3500, "5e-3", 107, 0.5), _even(0.5))
     ),
     "great_wave": Recipe(
         (
@@ -66,9 +71,10 @@ STYLES = {
             _more(800),
             _more(3200, "5e-3", "--seed 12 --threads 1"),
             _more(450, options="--seed 71 --threads 1", strength=0.45),
+            _even(0.45),
         )
     ),
-    "scream": Recipe((_FIRST,)),
+    "scream": Recipe((_FIRST, _even(0.35))),
     "udnie": Recipe(
         (
             _FIRST,
@@ -78,6 +84,7 @@ STYLES = {
             _quick(8500, "5e-3", 104, 0.45),
             _more(150, "2e-3", "--seed 222 --threads 1", strength=0.43),
             _more(60, "1e-3", "--seed 225 --threads 1 --border-weight 10", strength=0.43),
+            _even(0.43, "--border-weight 10"),
         )
     ),
     "composition_vii": Recipe(
@@ -86,9 +93,10 @@ STYLES = {
             _more(500, options="--seed 1", strength=0.5),
             _more(350, options="--seed 2"),
             _more(2600, "5e-3", "--seed 14 --threads 1"),
+            _even(0.4),
         )
     ),
-    "shipwreck": Recipe((_FIRST,)),
+    "shipwreck": Recipe((_FIRST, _even(0.35))),
     "wheat_field": Recipe(
         (
             _FIRST,
@@ -96,6 +104,7 @@ STYLES = {
             _more(450, options="--seed 1"),
             _more(240, "3e-3", "--seed 2", strength=0.45),
             _quick(3000, "5e-3", 108, 0.45),
+            _even(0.45),
         )
     ),
     "portrait": Recipe(
@@ -103,6 +112,7 @@ STYLES = {
             _more(1200),
             _more(3200, "5e-3", "--seed 13 --threads 1"),
             _more(2000, "5e-3", "--seed 75 --threads 1", strength=0.5),
+            _even(0.5),
         ),
         place="woman_with_a_hat",
     ),
@@ -112,6 +122,7 @@ STYLES = {
             f"{_JOHNSON} --steps 500 --learning-rate 2e-3 --features vgg19",
             f"{_JOHNSON} --steps 450 --learning-rate 4e-3 --features vgg19 --grid-weight 30000",
             _more(500, "3e-3", "--network johnson"),
+            _even(0.4, "--network johnson"),
         ),
         painting="scream",
         beginning="",
@@ -123,6 +134,7 @@ STYLES = {
             _more(800, options="--network johnson"),
             _more(300, "3e-3", "--network johnson"),
             _more(300, "3e-3", "--network johnson"),
+            _even(0.4, "--network johnson"),
         ),
         painting="shipwreck",
         beginning="scream_johnson",

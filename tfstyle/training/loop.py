@@ -29,7 +29,8 @@ class TrainingProgress:
         step: steps done.
         steps: steps in all.
         losses: weighted ``content``, ``style``, ``variation`` and ``grid`` (``border``, ``stability`` and ``weave``
-            where they have a weight), and ``loss``, their sum plus the network's own losses; means since the last report.
+            where they have a weight), and ``loss``, their sum plus the network's own losses; means since the last
+            report.
         seconds: time spent training, including before an interruption.
         remaining: estimated seconds to the last step; NaN while unknown.
         phase: ``training``, or ``preview`` while the slow path paints the preview.
