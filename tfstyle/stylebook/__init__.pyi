@@ -5,9 +5,10 @@ from .loading import load
 from .painting import Painting, statistics
 from .stored import STORED_BACKBONES, STORED_SIZES, StoredStyle, compress, pack, unpack
 from .style import Style
-from .vectors import RIDGE, StyleVector, with_ridge
+from .vectors import RIDGE, NamedVector, StyleVector, named, with_ridge, write_named
 
 __all__ = [
+    "NamedVector",
     "Painting",
     "RIDGE",
     "STORED_BACKBONES",
@@ -24,6 +25,7 @@ __all__ = [
     "load",
     "load_all",
     "loading",
+    "named",
     "pack",
     "painting",
     "root",
@@ -35,4 +37,5 @@ __all__ = [
     "unpack",
     "vectors",
     "with_ridge",
+    "write_named",
 ]

@@ -1,25 +1,26 @@
-"""The styles that come with tfstyle: public-domain paintings, with or without a trained network."""
+"""The styles that come with tfstyle: public-domain paintings, some of them with a trained network."""
 
 import dataclasses
 import functools
 import pathlib
 
-from tfstyle.stylebook import folder, stored
+from tfstyle.stylebook import folder, stored, vectors
 
 __all__ = ["StyleInfo", "load_all", "styles"]
 
 
 @dataclasses.dataclass(frozen=True)
 class StyleInfo:
-    """A style that can be given by name.
+    """A style that can be given by name: for photos and videos always, for `optimize` and `train` if it is measured.
 
     Attributes:
         name: as on the command line.
         title: title of the painting.
         artist: its painter.
         year: when it was painted.
-        folder: of the trained network; None if there is none, so that only the slow path knows the style.
-        preview: a photo in this style, painted by the network; None without one.
+        folder: of the trained network; None if the network for all paintings paints the style.
+        preview: a photo in this style, painted by the trained network; None without one.
+        is_measured: whether the painting's Gram matrices are stored, for `optimize` and `train`.
     """
 
     name: str
@@ -28,6 +29,7 @@ class StyleInfo:
     year: str
     folder: pathlib.Path | None = None
     preview: pathlib.Path | None = None
+    is_measured: bool = True
 
 
 def styles() -> list[StyleInfo]:
@@ -41,11 +43,14 @@ def styles() -> list[StyleInfo]:
     >>> starry_night.title, starry_night.artist
     ('The Starry Night', 'Vincent van Gogh')
     """
-    return [_info(style) for style in load_all().values()]
+    measured = load_all()
+    return [
+        _info(style, is_measured=name in measured) for name, style in sorted({**vectors.named(), **measured}.items())
+    ]
 
 
-def _info(style: stored.StoredStyle) -> StyleInfo:
-    info = StyleInfo(style.name, style.title, style.artist, style.year)
+def _info(style: stored.StoredStyle | vectors.NamedVector, *, is_measured: bool) -> StyleInfo:
+    info = StyleInfo(style.name, style.title, style.artist, style.year, is_measured=is_measured)
     network = folder.trained().get(style.name)
     return info if network is None else dataclasses.replace(info, folder=network.path, preview=network.preview)
 

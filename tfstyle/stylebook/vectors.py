@@ -1,17 +1,23 @@
 """Style vectors: what the network for all paintings (`transform.conditional`) knows of a painting; NumPy only."""
 
 import dataclasses
-from collections.abc import Sequence
+import functools
+import io
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tfstyle import errors
+from tfstyle import errors, files
 
-__all__ = ["RIDGE", "StyleVector", "with_ridge"]
+__all__ = ["RIDGE", "NamedVector", "StyleVector", "named", "with_ridge", "write_named"]
+
+_FILE = pathlib.Path(__file__).parent / "vectors.npz"
 
 # Share of its mean variance that is added to a covariance: maps have directions without variance, and flat pictures
 # nearly nothing else.
-RIDGE = 1e-2
+RIDGE = 2e-2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,6 +96,50 @@ class StyleVector:
         parts = np.split(values.astype(np.float32), np.cumsum(sizes)[:-1])
         roots = tuple(_symmetric(half, width) for half, width in zip(parts[len(widths) :], widths, strict=True))
         return cls(tuple(parts[: len(widths)]), roots)
+
+
+@dataclasses.dataclass(frozen=True)
+class NamedVector:
+    """The style vector of a painting that comes with tfstyle.
+
+    Attributes:
+        name: as on the command line.
+        title: of the painting.
+        artist: its painter.
+        year: when it was painted.
+        values: packed, ``[N]``, see `StyleVector.packed`.
+    """
+
+    name: str
+    title: str
+    artist: str
+    year: str
+    values: np.ndarray = dataclasses.field(repr=False)
+
+
+@functools.cache
+def named() -> dict[str, NamedVector]:
+    """Reads the style vectors that come with tfstyle, by name."""
+    if not _FILE.is_file():  # In a checkout, before they are measured.
+        return {}
+    with np.load(_FILE) as arrays:
+        about = json.loads(str(arrays["about"]))
+        return {
+            name: NamedVector(name, title, artist, year, arrays[name]) for name, (title, artist, year) in about.items()
+        }
+
+
+def write_named(vectors: Mapping[str, NamedVector]) -> None:
+    """Writes what `named` reads.
+
+    Args:
+        vectors: by name.
+    """
+    about = {name: (each.title, each.artist, each.year) for name, each in vectors.items()}
+    buffer = io.BytesIO()
+    arrays = {name: each.values for name, each in vectors.items()}
+    np.savez_compressed(buffer, allow_pickle=False, about=np.array(json.dumps(about)), **arrays)
+    files.atomic_write(_FILE, buffer.getvalue())
 
 
 def with_ridge(matrix: np.ndarray, share: float = RIDGE) -> np.ndarray:

@@ -7,7 +7,7 @@ from tfstyle import stylebook
 __all__ = ["transport"]
 
 # As in `transform.transport`.
-_SMALL_RIDGE, _LIMIT = 1e-3, 5.0
+_SMALL_RIDGE, _LIMIT = 3e-3, 5.0
 _TINY = 1e-12
 
 

@@ -14,8 +14,6 @@ from tfstyle.stylizer import any_painting
 
 __all__ = ["find", "named"]
 
-FILE = any_painting.DATA / "vectors.npz"
-
 
 def find(source: images.Source, engine: any_painting.Engine) -> stylebook.StyleVector:
     """Finds or measures a style vector.
@@ -47,13 +45,9 @@ def find(source: images.Source, engine: any_painting.Engine) -> stylebook.StyleV
     )
 
 
-@functools.cache
 def named() -> dict[str, np.ndarray]:
     """The packed vectors of the paintings that come with tfstyle, by name."""
-    if not FILE.is_file():
-        return {}
-    with np.load(FILE) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    return {name: vector.values for name, vector in stylebook.named().items()}
 
 
 def _unpacked(values: np.ndarray) -> stylebook.StyleVector:

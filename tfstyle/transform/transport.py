@@ -17,9 +17,9 @@ Tensor: TypeAlias = keras.KerasTensor
 
 # The product of roots and covariance is already regularized; this only bounds its condition number. With 1e-4,
 # float32 roots and their gradients broke a training.
-_SMALL_RIDGE = 1e-3
-# Newton-Schulz steps; directions of less than 1e-4 of the largest variance need more and are moved less.
-_ITERATIONS = 12
+_SMALL_RIDGE = 3e-3
+# Newton-Schulz steps; directions of less than 3e-4 of the largest variance need more and are moved less.
+_ITERATIONS = 11
 # Deviations from the mean are cut off at so many of the style's: in a night photo, a lamp is far outside of what the
 # other positions vary by, and would become a spot beyond all colors.
 LIMIT = 5.0
