@@ -44,9 +44,9 @@ def styles() -> list[StyleInfo]:
     ('The Starry Night', 'Vincent van Gogh')
     """
     measured = load_all()
-    return [
-        _info(style, is_measured=name in measured) for name, style in sorted({**vectors.named(), **measured}.items())
-    ]
+    every: dict[str, stored.StoredStyle | vectors.NamedVector] = dict(vectors.named())
+    every.update(measured)
+    return [_info(every[name], is_measured=name in measured) for name in sorted(every)]
 
 
 def _info(style: stored.StoredStyle | vectors.NamedVector, *, is_measured: bool) -> StyleInfo:
