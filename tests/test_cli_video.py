@@ -88,6 +88,17 @@ class TestRefuses:
     def test_unknown_style(self, capsys):
         assert "no style 'nobody'" in self.refused(capsys, "-o", "out.mp4", style="nobody")
 
+    @pytest.mark.parametrize(
+        ("style", "message"),
+        [
+            ("nowhere.jpg", "nowhere.jpg: no such file"),
+            ("scream@10s,starry_night@5s", "list them in rising order"),
+            ("scream@0s,starry_night", "'starry_night' has no time: use for instance starry_night@0s,"),
+        ],
+    )
+    def test_paintings_and_times(self, capsys, style, message):
+        assert message in self.refused(capsys, "-o", "out.mp4", style=style)
+
     def test_unsupported_results(self, capsys):
         assert "unsupported video format: use .mp4, .gif" in self.refused(capsys, "-o", "out.avi")
 

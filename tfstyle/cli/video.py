@@ -1,4 +1,4 @@
-"""``tfstyle video``: paint a film with a trained network."""
+"""``tfstyle video``: paint a film in one style, or in styles that turn into each other."""
 
 import argparse
 import contextlib
@@ -22,7 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="an .mp4 or .gif file, or a folder for the frames"
     )
-    parser.add_argument("--style", required=True, metavar="NAME|FOLDER", help="a trained style: its name or its folder")
+    parser.add_argument(
+        "--style",
+        required=True,
+        metavar="NAME|FOLDER|PAINTING",
+        help="a trained style (its name or its folder), a painting's file, a mixture (waves.jpg:2,sea.jpg:1), "
+        "or styles that turn into each other (waves.jpg@0s,sea.jpg@10s)",
+    )
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     options.add_settings(parser, config.FilmSettings)
 

@@ -1,4 +1,4 @@
-from . import any_painting, batch, mixtures, predictor, runtimes, transport, vectors
+from . import any_painting, batch, digests, mixtures, predictor, runtimes, transport, vectors
 from .batch import StylizeResult, stylize
 from .mixtures import StyleLike
 from .predictor import Stylizer
@@ -9,6 +9,7 @@ __all__ = [
     "Stylizer",
     "any_painting",
     "batch",
+    "digests",
     "mixtures",
     "predictor",
     "runtimes",

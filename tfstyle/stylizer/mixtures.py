@@ -9,19 +9,21 @@ import numpy as np
 
 from tfstyle import errors, images, stylebook
 
-__all__ = ["Mixture", "StyleLike", "name_of", "parse"]
+__all__ = ["Mixture", "OneStyle", "StyleLike", "name_of", "parse"]
 
-# One style (a name, a folder, a painting), several in one text, or a mapping from names or files to weights.
-StyleLike: TypeAlias = images.Source | Mapping[str, float]
-Mixture: TypeAlias = list[tuple[images.Source, float]]
+# A name, a folder, a painting, or a painting's style vector.
+OneStyle: TypeAlias = images.Source | stylebook.StyleVector
+# One style, several in one text, or a mapping from names or files to weights.
+StyleLike: TypeAlias = OneStyle | Mapping[str, float]
+Mixture: TypeAlias = list[tuple[OneStyle, float]]
 
 
 def parse(style: StyleLike) -> Mixture:
     """Separates the styles of a mixture.
 
     Args:
-        style: a name, a file, a folder, a photo or array; ``A:2,B:1``, where a weight of 1 may be left out; or a
-            mapping from names or files to weights.
+        style: a name, a file, a folder, a photo, array or style vector; ``A:2,B:1``, where a weight of 1 may be left
+            out; or a mapping from names or files to weights.
 
     Returns:
         Styles and their weights.
@@ -72,8 +74,8 @@ def name_of(mixture: Mixture) -> str:
     return ",".join(f"{_name(source)}:{weight:g}" for source, weight in mixture)
 
 
-def _name(source: images.Source) -> str:
-    if isinstance(source, np.ndarray | images.Photo):
+def _name(source: OneStyle) -> str:
+    if isinstance(source, np.ndarray | images.Photo | stylebook.StyleVector):
         return "painting"
     if isinstance(source, stylebook.StyleFolder):
         return source.name

@@ -35,9 +35,9 @@ class Stylizer:
     ((48, 64, 3), dtype('uint8'))
 
     Args:
-        style: a name that `styles` lists, the folder of a trained style, or a painting: its file, a `Photo` or an array
-            `[H, W, 3]`; several with weights as ``starry_night:2,painting.jpg:1``, or as a mapping from names or files
-            to weights.
+        style: a name that `styles` lists, the folder of a trained style, or a painting: its file, a `Photo`, an array
+            `[H, W, 3]` or its style vector; several with weights as ``starry_night:2,painting.jpg:1``, or as a mapping
+            from names or files to weights.
         runtime: ``litert``, ``savedmodel``, or ``auto``: LiteRT for a few images, because it starts at once, the
             SavedModel for many, because it is faster then.
         count: number of images to come, for ``auto``.
@@ -124,7 +124,7 @@ class Stylizer:
 def _trained(mixture: mixtures.Mixture) -> stylebook.StyleFolder | None:
     """Returns the folder of a style that has its own network."""
     source, _ = mixture[0]
-    if len(mixture) > 1 or isinstance(source, np.ndarray | images.Photo):
+    if len(mixture) > 1 or isinstance(source, np.ndarray | images.Photo | stylebook.StyleVector):
         return None
     if files.is_folder(source) or os.fspath(source) in stylebook.trained():
         return stylebook.find(source)
@@ -133,9 +133,7 @@ def _trained(mixture: mixtures.Mixture) -> stylebook.StyleFolder | None:
 
 def _load_any(mixture: mixtures.Mixture, name: str, threads: int | None, precision: str) -> any_painting.AnyPainting:
     engine = any_painting.load(name, threads, precision)
-    found = [vectors.find(source, engine) for source, _ in mixture]
-    vector = stylebook.StyleVector.mix(found, [weight for _, weight in mixture])
-    return any_painting.AnyPainting(vector, engine)
+    return any_painting.AnyPainting(vectors.mixed(mixture, engine), engine)
 
 
 def _check_complete(folder: stylebook.StyleFolder, name: str) -> None:

@@ -10,16 +10,22 @@ import numpy as np
 import platformdirs
 
 from tfstyle import errors, files, images, stylebook
-from tfstyle.stylizer import any_painting
+from tfstyle.stylizer import any_painting, mixtures
 
-__all__ = ["find", "named"]
+__all__ = ["find", "mixed", "named", "network_digest"]
 
 
-def find(source: images.Source, engine: any_painting.Engine) -> stylebook.StyleVector:
+def mixed(mixture: mixtures.Mixture, engine: any_painting.Engine) -> stylebook.StyleVector:
+    """Mixes the style vectors of a mixture; see `find`."""
+    found = [find(source, engine) for source, _ in mixture]
+    return stylebook.StyleVector.mix(found, [weight for _, weight in mixture])
+
+
+def find(source: mixtures.OneStyle, engine: any_painting.Engine) -> stylebook.StyleVector:
     """Finds or measures a style vector.
 
     Args:
-        source: a name, the folder of a trained style, a painting's file, a photo or an array.
+        source: a name, the folder of a trained style, a painting's file, a photo, an array or a style vector.
         engine: measures paintings.
 
     Returns:
@@ -28,6 +34,8 @@ def find(source: images.Source, engine: any_painting.Engine) -> stylebook.StyleV
     Raises:
         InputError: there is no such style, or it cannot be read.
     """
+    if isinstance(source, stylebook.StyleVector):
+        return source
     if isinstance(source, np.ndarray | images.Photo):
         return any_painting.style_vector(images.as_photo(source), engine)
     text = os.fspath(source)
@@ -35,10 +43,12 @@ def find(source: images.Source, engine: any_painting.Engine) -> stylebook.StyleV
         return _unpacked(np.load(stylebook.StyleFolder(pathlib.Path(text)).vector))
     if pathlib.Path(text).name in named() and (isinstance(source, stylebook.StyleFolder) or not os.path.lexists(text)):
         return _unpacked(named()[pathlib.Path(text).name])
-    if files.is_folder(text):
+    if files.is_folder(text) or text in stylebook.trained():
         raise errors.InputError(f"{text}: this style cannot be mixed with others: use the painting's file instead")
-    if os.path.lexists(text) or pathlib.Path(text).suffix:
+    if os.path.lexists(text):
         return _of_file(text, engine)
+    if pathlib.Path(text).suffix:
+        raise errors.InputError(f"{text}: no such file: check the name")
     names = ", ".join(sorted({*named(), *stylebook.trained()}))
     raise errors.InputError(
         f"no style {text!r}: use a painting's file, a folder written by tfstyle train, or one of: {names}"
@@ -69,10 +79,11 @@ def _of_file(path: str, engine: any_painting.Engine) -> stylebook.StyleVector:
 
 def _cached_file(path: str) -> pathlib.Path:
     """Names the file by painting and network, so that a new network measures again."""
-    name = f"{files.digest(path)[:32]}-{_network_digest()[:16]}.npy"
+    name = f"{files.digest(path)[:32]}-{network_digest()[:16]}.npy"
     return pathlib.Path(platformdirs.user_cache_dir("tfstyle", appauthor=False)) / "vectors" / name
 
 
 @functools.cache
-def _network_digest() -> str:
+def network_digest() -> str:
+    """Identifies the network for all paintings."""
     return files.digest(any_painting.NETWORK)

@@ -11,6 +11,8 @@ from . import (
     prefetching,
     pyav,
     reader,
+    schedule,
+    styling,
     tone_mapping,
     tracks,
     writer,
@@ -18,9 +20,11 @@ from . import (
 from .h264 import encode_mp4
 from .painter import FilmProgress, paint_film
 from .pyav import import_av
+from .schedule import FilmStyle
 
 __all__ = [
     "FilmProgress",
+    "FilmStyle",
     "audio",
     "decoding",
     "encode_mp4",
@@ -36,6 +40,8 @@ __all__ = [
     "prefetching",
     "pyav",
     "reader",
+    "schedule",
+    "styling",
     "tone_mapping",
     "tracks",
     "writer",

@@ -10,9 +10,9 @@ from collections.abc import Generator, Iterator
 
 import numpy as np
 
-from tfstyle import _version, checkpoints, config, errors, files, stylizer
+from tfstyle import _version, checkpoints, config, errors, files
 from tfstyle.images import color
-from tfstyle.video import decoding, outputs, prefetching, reader
+from tfstyle.video import decoding, outputs, prefetching, reader, schedule, styling
 from tfstyle.video import flicker as flicker_filter
 
 __all__ = ["FilmProgress", "paint_film"]
@@ -62,7 +62,7 @@ class FilmProgress:
 def paint_film(  # noqa: PLR0913 - the options of `config.FilmSettings`
     source: str | os.PathLike[str],
     result: str | os.PathLike[str],
-    style: str | os.PathLike[str],
+    style: schedule.FilmStyle,
     *,
     strength: float = 1.0,
     keep_colors: bool = False,
@@ -71,7 +71,7 @@ def paint_film(  # noqa: PLR0913 - the options of `config.FilmSettings`
     threads: int | None = None,
     resume: bool = False,
 ) -> Generator[FilmProgress, None, None]:
-    """Paints a video with a trained network, without flicker.
+    """Paints a video in one style, or in styles that turn into each other over time, without flicker.
 
     The video is finished when the iterator is exhausted. Stopping earlier (``break``) leaves a playable video of the
     frames painted so far and a checkpoint, from which ``resume=True`` continues::
@@ -82,8 +82,9 @@ def paint_film(  # noqa: PLR0913 - the options of `config.FilmSettings`
     Args:
         source: any file that FFmpeg reads, or a folder of frames.
         result: an ``.mp4`` or ``.gif`` file, or a new folder for PNG frames.
-        style: the name of a trained style or its folder.
-        strength: 0 (the video itself) to 1 (as trained).
+        style: what `Stylizer` accepts; styles with times, ``starry_night@0s,painting.jpg@10s``; or a mapping from
+            seconds to styles. Between two times, one style turns into the next.
+        strength: 0 (the video itself) to 1 (the style in full); see `Stylizer`.
         keep_colors: keep the video's colors; only light and dark are painted.
         size: long side of the painted video, pixels; None for the video's own size.
         flicker: paint each frame independently (no flicker suppression).
@@ -94,27 +95,29 @@ def paint_film(  # noqa: PLR0913 - the options of `config.FilmSettings`
         Progress after each frame, and once more when the video is finished.
 
     Raises:
-        InputError: the video cannot be read, or the result cannot be written.
+        InputError: the video or the style cannot be read, or the result cannot be written.
         ShortageError: the disk is full, or the frames need more memory than is free.
     """
     settings = config.FilmSettings(strength, keep_colors, size, flicker, threads)
-    yield from _Run(pathlib.Path(source), pathlib.Path(result), os.fspath(style), settings).steps(resume=resume)
+    run = _Run(pathlib.Path(source), pathlib.Path(result), schedule.parse(style), settings)
+    yield from run.steps(resume=resume)
 
 
 class _Run:
     """One film from its start, or from where it was interrupted, to its end."""
 
-    def __init__(self, source: pathlib.Path, result: pathlib.Path, style: str, settings: config.FilmSettings) -> None:
+    def __init__(
+        self, source: pathlib.Path, result: pathlib.Path, plan: schedule.Schedule, settings: config.FilmSettings
+    ) -> None:
         if result.exists() and source.exists() and result.samefile(source):
             raise errors.InputError(f"{result} is the input video: choose another name for the result")
-        self._source, self._result, self._style, self._settings = source, result, style, settings
+        self._source, self._result, self._plan, self._settings = source, result, plan, settings
         self._film = reader.open_film(source)
         self._size = outputs.output_size(result, self._film, settings.size)
         self._decoder = self._film.frames(self._size)
         self._writer = outputs.open_writer(result, self._film, self._size)
         self._filter = None if settings.flicker else flicker_filter.FlickerFilter()
-        # A film has many frames: TensorFlow's slow start pays off.
-        self._paint = stylizer.Stylizer(style, runtime="savedmodel", threads=settings.threads)
+        self._stylizer = styling.FrameStylizer(plan, settings.threads)
         self._painted, self._resumed, self._started = 0, 0, time.monotonic()
 
     def steps(self, *, resume: bool) -> Iterator[FilmProgress]:
@@ -146,16 +149,24 @@ class _Run:
 
     def _painted_frames(self) -> Iterator[decoding.Frame]:
         decoded = itertools.islice(self._decoder, self._painted, None)
-        pairs = prefetching.prefetch((frame, self._paint(frame.pixels)) for frame in prefetching.prefetch(decoded))
+        if self._settings.strength == 0:
+            yield from decoded
+            return
+        pairs = prefetching.prefetch((frame, self._paint(frame)) for frame in prefetching.prefetch(decoded))
         for frame, painted in pairs:
             steady = self._filter(frame.pixels, painted) if self._filter else painted
             yield dataclasses.replace(frame, pixels=self._mixed(frame.pixels, steady))
 
+    def _paint(self, frame: decoding.Frame) -> np.ndarray:
+        strength = 1.0 if self._stylizer.is_trained else self._settings.strength
+        return self._stylizer(frame.pixels, float(frame.time * self._film.tick), strength)
+
     def _mixed(self, photo: np.ndarray, painted: np.ndarray) -> np.ndarray:
-        strength, keep_colors = self._settings.strength, self._settings.keep_colors
-        if strength == 1 and not keep_colors:
+        """Applies the strength of a trained style, and the film's colors."""
+        share = self._settings.strength if self._stylizer.is_trained else 1.0
+        if share == 1 and not self._settings.keep_colors:
             return painted
-        mixed = color.mix(painted, photo, strength, keep_colors=keep_colors)
+        mixed = color.mix(painted, photo, share, keep_colors=self._settings.keep_colors)
         return np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
 
     def _progress(self, steps: int) -> FilmProgress:
@@ -192,7 +203,7 @@ class _Run:
 
     @property
     def _recipe(self) -> dict:
-        digest = None if files.is_folder(self._source) else files.digest(self._source)
+        digests = [] if files.is_folder(self._source) else [files.digest(self._source)]
         settings = {name: value for name, value in dataclasses.asdict(self._settings).items() if name != "threads"}
-        names = {"film": str(self._source), "style": self._style, "sha256": digest}
+        names = {"film": str(self._source), "style": self._plan.name, "sha256": digests + self._stylizer.digests}
         return {"tfstyle": _version.__version__, **names, **settings}
