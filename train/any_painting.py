@@ -1,11 +1,12 @@
 """Trains the network for all paintings: ``python -m train.any_painting --photos FOLDER --paintings FOLDER``.
 
-Photo i of a batch is painted in style i, with the loss of the slow path. The paintings of `held_out` are left out: all
-figures for "unseen" paintings are measured on them. A few photos in each batch get their own style and are to come out
-unchanged, so that a photo's own style vector gives the photo back.
+The encoder is trained first (`any_encoder`) and then stays as it is. Photo i of a batch is painted in style i, with the
+loss of the slow path. The paintings of `held_out` are left out: figures for "unseen" paintings are measured on them. A few
+photos in each batch get their own style and are to come out unchanged, so that a photo's own style vector gives the
+photo back.
 
 Progress, samples and a checkpoint go to the output folder; the same command continues an interrupted training. At the
-end, the network's files are written for `stylizer.any_painting`.
+end, the network's files are written for `stylizer.any_painting`; measure the named paintings again (`vectors`).
 """
 
 import argparse
@@ -20,11 +21,11 @@ import numpy as np
 from tfstyle import checkpoints, features, images, losses, reports, weights
 from tfstyle.runtime import keras, ops
 from tfstyle.stylizer import any_painting
-from tfstyle.training import data, muon
+from tfstyle.training import data
 from tfstyle.transform import conditional, conditional_export
-from train import style_crops
+from train import any_encoder, steady, style_crops
 
-__all__ = ["Steady", "Trainer", "loss_network", "main"]
+__all__ = ["Trainer", "loss_network", "main"]
 
 Tensor: TypeAlias = keras.KerasTensor
 
@@ -32,48 +33,11 @@ Tensor: TypeAlias = keras.KerasTensor
 _STYLE, _VARIATION, _GRID, _PIXELS = 4.0, 3.0, 1000.0, 10.0
 # In units of this many gray levels, the mean square of pixels is about as large as a content loss.
 _GRAY = 64.0
-# The encoder first learns to predict the loss network's features: its weight falls to 0 in so many steps.
-_GUIDE, _GUIDED_STEPS = 1.0, 1000
-# Gradients longer than this many times the usual length are shortened: flat photos have ones a hundred times longer.
-_OUTLIER = 1.5
-# Measured: 4e-3 and more break the training, 2.5e-3 does not.
-_RATE, _FINAL_RATE, _WARM_UP = 2e-3, 0.02, 300
+_RATE, _FINAL_RATE, _WARM_UP, _DECAY = 2.5e-3, 0.02, 300, 0.1
 _CHUNK = 25
+# A chunk whose style loss is this many times the best is undone, and the learning rate lowered.
+_BROKEN, _LOWER = 4.0, 0.8
 _SECONDS_BETWEEN_CHECKPOINTS = 300.0
-
-
-class Steady(muon.Muon):
-    """Muon that shortens outlying gradients and leaves out broken ones.
-
-    A step of Muon is as long as the learning rate says, whatever the gradient's length; so one outlier would decide the
-    direction of many steps.
-    """
-
-    def build(self, variables: list[keras.Variable]) -> None:
-        """Creates Muon's variables and the usual length of the gradient."""
-        if self.built:
-            return
-        super().build(variables)
-        self._usual = keras.Variable(0.0, trainable=False, name="usual_log_norm")
-        self._track_variable(self._usual)
-
-    def apply(self, grads: list[Tensor], trainable_variables: list[keras.Variable] | None = None) -> None:
-        """Updates all variables.
-
-        Args:
-            grads: of any shapes.
-            trainable_variables: see Keras.
-        """
-        norm = ops.sqrt(sum(ops.sum(ops.square(ops.cast(each, "float32"))) for each in grads))
-        is_finite, step = ops.isfinite(norm), ops.cast(self.iterations, "float32")
-        length = ops.log(ops.where(is_finite, norm, 1.0) + 1e-12)
-        usual = ops.where(step < 1, length, ops.cast(self._usual, "float32"))
-        scale = ops.where(is_finite, ops.minimum(1.0, _OUTLIER * ops.exp(usual - length)), 0.0)
-        rate = ops.maximum(1 / (step + 1), 0.02)
-        change = ops.clip(length - usual, -1.0, 1.0)
-        self._usual.assign(ops.where(is_finite, usual + rate * change, usual))
-        steady = [ops.where(is_finite, each, ops.zeros_like(each)) * ops.cast(scale, each.dtype) for each in grads]
-        super().apply(steady, trainable_variables)
 
 
 class Trainer(keras.Model):
@@ -90,19 +54,28 @@ class Trainer(keras.Model):
     ) -> None:
         super().__init__(name="any_painting_trainer")
         self.network = network
+        network.encoder.trainable = False
         self._plain = (look, metric)  # A tuple keeps Keras from taking the loss network for a part of this model.
-        self.guides = [
-            keras.layers.Dense(look.output[name].shape[-1], dtype="float32") for name in style_crops.STYLE_LAYERS
-        ]
-        for guide, raw in zip(self.guides, network.encoder.output["raw"], strict=True):
-            guide.build((None, raw.shape[-1]))
-        self.guidance = keras.Variable(0.0, trainable=False, name="guidance")
-        names = ("content", "style", "variation", "grid", "guide", "pixels")
-        self._means = [keras.metrics.Mean(name=name) for name in names]
+        self._means = [keras.metrics.Mean(name=name) for name in ("content", "style", "variation", "grid", "pixels")]
 
     def call(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """Paints ``photo`` like ``painting``; both ``[B, H, W, 3]``, 0..255."""
-        return self.network(inputs["photo"], inputs["painting"])
+        """Paints a batch of `style_crops.Pairs`.
+
+        Args:
+            inputs: ``photo`` ``[B, H, W, 3]``, 0..255; ``mean_0`` ..., ``root_0`` ... of the paintings; ``same``
+                ``[B]``, 1 where the photo's own style is to be used.
+
+        Returns:
+            ``[B, H, W, 3]``, 0..255.
+        """
+        maps = [ops.stop_gradient(ops.cast(each, "float32")) for each in self.network.features(inputs["photo"])]
+        means, roots = self.network.style_vector(maps)
+        same, scales = inputs["same"], range(len(conditional.WIDTHS))
+        vector = (
+            [_chosen(same, means[scale], inputs[f"mean_{scale}"]) for scale in scales],
+            [_chosen(same, roots[scale], inputs[f"root_{scale}"]) for scale in scales],
+        )
+        return self.network.paint(maps, vector)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
@@ -112,34 +85,31 @@ class Trainer(keras.Model):
         Args:
             x: a batch of `style_crops.Pairs`.
             y: not used.
-            y_pred: not used.
+            y_pred: the painted photos ``[B, H, W, 3]``, 0..255.
             sample_weight: not used.
             training: not used.
 
         Returns:
             Scalar.
         """
-        del y, y_pred, sample_weight, training
-        look, network = self._plain[0], self.network
-        seen = network.encoder(x["photo"])
-        painted = network.paint(seen["features"], network.style_vector(network.features(x["painting"])))
-        wanted, shown = look(x["photo"]), look(painted)
+        del y, sample_weight, training
+        look = self._plain[0]
+        wanted, shown = look(x["photo"]), look(y_pred)
         content, style = self._content(shown, wanted), self._style(shown, x)
         same, other = x["same"], 1 - x["same"]
-        pixels = ops.mean(ops.square(painted - x["photo"]), (1, 2, 3)) / _GRAY**2
+        pixels = ops.mean(ops.square(y_pred - x["photo"]), (1, 2, 3)) / _GRAY**2
         parts = (
             ops.mean(content),
             _STYLE * ops.mean(other * ops.sqrt(style + 1e-3)),
-            _VARIATION * losses.total_variation(painted),
-            _GRID * losses.grid(painted),
-            self.guidance * self._guide(seen["raw"], wanted),
+            _VARIATION * losses.total_variation(y_pred),
+            _GRID * losses.grid(y_pred),
             _PIXELS * ops.mean(same * pixels),
         )
         share = ops.mean(other) + 1e-6
         shown_parts = (ops.mean(other * content) / share, ops.mean(other * style) / share, *parts[2:])
         for mean, value in zip(self._means, shown_parts, strict=True):
             mean.update_state(value)
-        return sum(parts) + sum(network.losses)
+        return sum(parts) + sum(self.network.losses)
 
     def _content(self, shown: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Tensor:
         """Computes the relative content loss ``[B]`` in VGG-19's geometry."""
@@ -161,14 +131,11 @@ class Trainer(keras.Model):
             total = total + energy / x["energies"][:, index]
         return total
 
-    def _guide(self, raw: list[Tensor], wanted: Mapping[str, Tensor]) -> Tensor:
-        """Computes how badly linear functions of the encoder's features predict the loss network's."""
-        total = 0.0
-        for guide, maps, (name, unit) in zip(self.guides, raw, style_crops.UNITS.items(), strict=True):
-            target = ops.cast(wanted[name], "float32") / unit
-            error = guide(ops.cast(maps, "float32")) - target
-            total = total + ops.mean(ops.square(error)) / ops.mean(ops.square(target))
-        return total
+
+def _chosen(same: Tensor, own: Tensor, other: Tensor) -> Tensor:
+    """Returns the photo's own statistics where ``same`` ``[B]`` is 1, the painting's where it is 0."""
+    share = ops.reshape(same, (-1,) + (1,) * (len(own.shape) - 1))
+    return ops.stop_gradient(share * own + (1 - share) * ops.cast(other, "float32"))
 
 
 def loss_network(dtype: str) -> tuple[keras.Model, dict[str, np.ndarray]]:
@@ -193,11 +160,14 @@ def main() -> None:
     parser.add_argument("--photos", required=True, help="folder of photos")
     parser.add_argument("--paintings", required=True, type=pathlib.Path, help="folder of paintings with manifest.csv")
     parser.add_argument("-o", "--output", type=pathlib.Path, default=pathlib.Path("any_painting"))
+    parser.add_argument("--encoder-steps", type=int, default=1500)
     parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--crop", type=int, default=192)
     parser.add_argument("--learning-rate", type=float, default=_RATE)
-    parser.add_argument("--begin-with", type=pathlib.Path, help="weights file of the shipped network, to go on from it")
+    parser.add_argument(
+        "--begin-with", type=pathlib.Path, help="weights file of the shipped network, to go on with its encoder"
+    )
     arguments = parser.parse_args()
     keras.utils.set_random_seed(1)
     run = _Run(arguments)
@@ -215,62 +185,93 @@ class _Run:
         self._arguments, self._result = arguments, arguments.output / "network"
         arguments.output.mkdir(exist_ok=True)
         look, metric = loss_network("bfloat16")
-        self.network = conditional.ConditionalNetwork("mixed_bfloat16")
-        if arguments.begin_with:
-            conditional.read_weights(self.network, np.load(arguments.begin_with))
-        self._trainer = Trainer(self.network, look, metric)
-        self._trainer.compile(optimizer=Steady(arguments.learning_rate), jit_compile=False)
-        self._trainer.optimizer.build(self._trainer.trainable_variables)
-        self._bank = style_crops.Bank.measure(arguments.paintings, look, metric)
         self._photos = data.open_photos(arguments.photos)
-        self._step = 0
+        bank = style_crops.Bank.measure(arguments.paintings, look, metric)
+        self.network = conditional.ConditionalNetwork("mixed_bfloat16")
+        self._prepare(look, bank)
+        self._bank = bank.with_vectors(self.network)
+        self._trainer = Trainer(self.network, look, metric)
+        optimizer = steady.Steady(arguments.learning_rate, weight_decay=_DECAY)
+        self._trainer.compile(optimizer=optimizer, jit_compile=False)
+        optimizer.build(self._trainer.trainable_variables)
+        self._step, self._best, self._share = 0, math.inf, 1.0
         self._restore()
+        self._kept = self._values()
+
+    def _prepare(self, look: keras.Model, bank: style_crops.Bank) -> None:
+        """Loads or trains the encoder."""
+        file = self._arguments.output / "encoder.weights.h5"
+        if self._arguments.begin_with:
+            conditional.read_weights(self.network, np.load(self._arguments.begin_with))
+        elif file.is_file():
+            self.network.encoder.load_weights(file)
+        else:
+            any_encoder.train(self.network.encoder, look, self._photos, bank, self._arguments.encoder_steps)
+            self.network.encoder.save_weights(file)
 
     def train(self) -> None:
         """Trains to the last step."""
         saved = time.monotonic()
         while self._step < self._arguments.steps:
-            started = time.monotonic()
-            pairs = self._fit()
-            print(f"{(time.monotonic() - started) / _CHUNK:.2f} s per step", flush=True)
+            pairs = self._pairs()
+            seen = self._fit(pairs)
+            if not seen["style"] < _BROKEN * self._best:
+                self._undo()
+                continue
+            self._step, self._best = self._step + _CHUNK, min(self._best, seen["style"])
             if time.monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS or self._step >= self._arguments.steps:
                 self._save()
                 self._write_sample(pairs[0][0])
                 saved = time.monotonic()
 
-    def _fit(self) -> style_crops.Pairs:
+    def _pairs(self) -> style_crops.Pairs:
+        steps = range(self._step, self._step + _CHUNK)
+        return style_crops.Pairs(self._photos, self._bank, self._arguments.crop, self._arguments.batch, steps)
+
+    def _fit(self, pairs: style_crops.Pairs) -> dict[str, float]:
         """Trains a few steps."""
-        arguments, step = self._arguments, self._step
-        decay = max(_FINAL_RATE, 0.5 * (1 + math.cos(math.pi * step / arguments.steps)))
-        self._trainer.optimizer.learning_rate = arguments.learning_rate * min(1, (step + _CHUNK) / _WARM_UP) * decay
-        guided = 0 if arguments.begin_with else _GUIDED_STEPS
-        self._trainer.guidance.assign(_GUIDE * max(0.0, 1 - step / guided) if guided else 0.0)
-        pairs = style_crops.Pairs(self._photos, self._bank, arguments.crop, arguments.batch, range(step, step + _CHUNK))
+        arguments, started = self._arguments, time.monotonic()
+        decay = max(_FINAL_RATE, 0.5 * (1 + math.cos(math.pi * self._step / arguments.steps)))
+        rate = self._share * arguments.learning_rate * decay * min(1, (self._step + _CHUNK) / _WARM_UP)
+        self._trainer.optimizer.learning_rate = rate
         seen = self._trainer.fit(pairs, epochs=1, shuffle=False, verbose=0).history
-        self._step += _CHUNK
-        print(self._step, *(f"{name} {values[-1]:.4g}" for name, values in seen.items()), end=" ")
-        return pairs
+        pace = (time.monotonic() - started) / _CHUNK
+        shown = (f"{name} {values[-1]:.4g}" for name, values in seen.items())
+        print(self._step + _CHUNK, *shown, f"{pace:.2f} s per step", flush=True)
+        return {name: values[-1] for name, values in seen.items()}
+
+    def _undo(self) -> None:
+        """Returns to the last checkpoint, with a lower learning rate."""
+        print(f"undoes the steps since {self._kept[0]}", flush=True)
+        self._set(*self._kept)
+        self._share *= _LOWER
 
     def _variables(self) -> list[keras.Variable]:
-        guides = [each for guide in self._trainer.guides for each in guide.variables]
-        return [*self.network.variables, *guides, *self._trainer.optimizer.variables]
+        return [*self.network.variables, *self._trainer.optimizer.variables]
+
+    def _values(self) -> tuple[int, list[np.ndarray]]:
+        return self._step, [np.array(ops.convert_to_numpy(each)) for each in self._variables()]
+
+    def _set(self, step: int, values: list[np.ndarray]) -> None:
+        self._step = step
+        for variable, value in zip(self._variables(), values, strict=True):
+            variable.assign(value)
 
     def _save(self) -> None:
-        state = {f"variable {index}": np.asarray(each) for index, each in enumerate(self._variables())}
+        self._kept = self._values()
+        state = {f"variable {index}": value for index, value in enumerate(self._kept[1])}
         checkpoints.save(self._result, {"trains": "any painting"}, {"step": np.array(self._step), **state})
 
     def _restore(self) -> None:
         if found := checkpoints.load(self._result):
-            for index, variable in enumerate(self._variables()):
-                variable.assign(found[1][f"variable {index}"])
-            self._step = int(found[1]["step"])
+            state = found[1]
+            self._set(int(state["step"]), [state[f"variable {index}"] for index in range(len(self._variables()))])
             print(f"continues at step {self._step}")
 
     def _write_sample(self, pair: Mapping[str, np.ndarray]) -> None:
         painted = ops.convert_to_numpy(self._trainer(pair))
-        each = zip(pair["photo"], pair["painting"], painted, strict=True)
-        pictures = [np.asarray(picture) for row in each for picture in row]
-        sheet = reports.contact_sheet(pictures, [""] * len(pictures), columns=6, cell=256)
+        pictures = [np.asarray(each) for couple in zip(pair["photo"], painted, strict=True) for each in couple]
+        sheet = reports.contact_sheet(pictures, [""] * len(pictures), columns=4, cell=256)
         images.save_image(self._arguments.output / f"sample-{self._step:06}.png", sheet)
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from tfstyle import losses
 from tfstyle.runtime import keras, ops
 from tfstyle.training import data
+from tfstyle.transform import conditional
 from train.held_out import held_out
 
 __all__ = ["CONTENT_LAYER", "STYLE_LAYERS", "UNITS", "Bank", "Pairs"]
@@ -24,7 +25,7 @@ _CROP, _LARGEST = 256, 400
 # Crops per painting.
 _VARIANTS = 3
 # Shares of pairs of a photo and itself: of the first steps, and later.
-_FIRST_STEPS, _FIRST_SAME, _SAME = 200, 0.5, 0.08
+_FIRST_STEPS, _FIRST_SAME, _SAME = 150, 0.5, 0.08
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +36,13 @@ class Bank:
         crops: ``[N, 256, 256, 3]``, uint8.
         grams: ``[N, C, C]`` by layer, float16, of features divided by `UNITS`.
         energies: ``[N, layers]``: squared Frobenius norms of the Gram matrices in VGG-19's geometry.
+        vectors: style vectors, ``mean_<scale>`` ``[N, C]`` and ``root_<scale>`` ``[N, C, C]``, float16.
     """
 
     crops: np.ndarray
     grams: Mapping[str, np.ndarray]
     energies: np.ndarray
+    vectors: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def measure(cls, folder: pathlib.Path, look: keras.Model, metric: Mapping[str, np.ndarray]) -> "Bank":
@@ -58,6 +61,13 @@ class Bank:
         grams = {name: np.concatenate([part[name] for part in parts]) for name in STYLE_LAYERS}
         energies = np.stack([_energies(grams[name], metric[name]) for name in STYLE_LAYERS], axis=1)
         return cls(crops, grams, energies.astype(np.float32))
+
+    def with_vectors(self, network: conditional.ConditionalNetwork) -> "Bank":
+        """Measures the crops' style vectors with a network's encoder."""
+        parts = [_vectors(network, self.crops[start : start + 8]) for start in range(0, len(self.crops), 8)]
+        return dataclasses.replace(
+            self, vectors={name: np.concatenate([each[name] for each in parts]) for name in parts[0]}
+        )
 
 
 @functools.lru_cache(maxsize=1)
@@ -89,6 +99,13 @@ def _grams(look: keras.Model, crops: np.ndarray) -> dict[str, np.ndarray]:
     seen = look(crops.astype(np.float32))
     grams = {name: losses.gram_matrix(ops.cast(seen[name], "float32")) / unit**2 for name, unit in UNITS.items()}
     return {name: np.asarray(ops.convert_to_numpy(gram), np.float16) for name, gram in grams.items()}
+
+
+def _vectors(network: conditional.ConditionalNetwork, crops: np.ndarray) -> dict[str, np.ndarray]:
+    means, roots = network.style_vector(network.features(crops.astype(np.float32)))
+    named = {f"mean_{scale}": each for scale, each in enumerate(means)}
+    named |= {f"root_{scale}": each for scale, each in enumerate(roots)}
+    return {name: np.asarray(ops.convert_to_numpy(each), np.float16) for name, each in named.items()}
 
 
 def _energies(grams: np.ndarray, metric: np.ndarray) -> np.ndarray:
@@ -123,18 +140,14 @@ class Pairs(keras.utils.PyDataset):
             index: into the steps.
 
         Returns:
-            ``photo`` and ``painting`` ``[B, H, W, 3]``; ``same`` ``[B]``, 1 where the painting is the photo; the
-            painting's Gram matrices by layer, and their ``energies``.
+            ``photo`` ``[B, H, W, 3]``; ``same`` ``[B]``, 1 where the photo's own style is to be used; the paintings'
+            style vectors, Gram matrices by layer, and ``energies``.
         """
         (photos,) = self._photos[index]
         step = self._steps[index]
         random = np.random.default_rng((12, step))
         which = random.integers(len(self._bank.crops), size=len(photos))
         same = random.random(len(photos)) < (_FIRST_SAME if step < _FIRST_STEPS else _SAME)
-        paintings = self._bank.crops[which].astype(np.float32)
-        for place in np.flatnonzero(same):
-            image = Image.fromarray(photos[place].astype(np.uint8))
-            paintings[place] = np.asarray(image.resize((_CROP, _CROP), Image.Resampling.BICUBIC), np.float32)
-        grams = {name: grams[which] for name, grams in self._bank.grams.items()}
-        batch = {"photo": photos, "painting": paintings, "same": same.astype(np.float32), **grams}
+        measured = {name: each[which] for name, each in {**self._bank.grams, **self._bank.vectors}.items()}
+        batch = {"photo": photos, "same": same.astype(np.float32), **measured}
         return ({**batch, "energies": self._bank.energies[which]},)

@@ -22,12 +22,12 @@ COMMANDS = {
     "reconstruct": "show what a layer encodes: reconstruct a picture from its features (Gatys 2015, figure 1)",
     "compare": "paint one photo with several values of one setting and write a contact sheet, loss curves, and a table",
     "train": "train a network that paints any photo in one style (the fast path)",
-    "stylize": "paint photos with a trained network, in a fraction of a second",
+    "stylize": "paint photos in the style of any painting, in a second or less",
     "video": "paint a video with a trained network, without flicker",
     "serve": "run an HTTP service with a web page",
     "evaluate": "measure the quality of a trained network",
     "bench": "compare the speed of the networks with PyTorch and ONNX Runtime",
-    "styles": "list the styles that come with tfstyle",
+    "styles": "list the styles that come with tfstyle, or paint a photo in all of them",
     "demo": "paint a bundled photo; needs no download",
 }
 

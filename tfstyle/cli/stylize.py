@@ -1,4 +1,4 @@
-"""``tfstyle stylize``: paint photos with a trained network."""
+"""``tfstyle stylize``: paint photos in the style of a trained network or of any painting."""
 
 import argparse
 
@@ -15,7 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT", help="output file, or a folder for several results"
     )
-    parser.add_argument("--style", required=True, metavar="NAME|FOLDER", help="a trained style: its name or its folder")
+    parser.add_argument(
+        "--style",
+        required=True,
+        metavar="STYLE",
+        help='a name listed by "tfstyle styles", the folder of a trained style, or any painting file; several with '
+        "weights: starry_night:2,painting.jpg:1",
+    )
     options.add_settings(parser, config.StylizeSettings)
 
 
