@@ -1,9 +1,9 @@
 """Trains the network for all paintings: ``python -m train.any_painting --photos FOLDER --paintings FOLDER``.
 
 The encoder is trained first (`any_encoder`) and then stays as it is. Photo i of a batch is painted in style i, with the
-loss of the slow path. The paintings of `held_out` are left out: figures for "unseen" paintings are measured on them. A few
-photos in each batch get their own style and are to come out unchanged, so that a photo's own style vector gives the
-photo back.
+loss of the slow path. The paintings of `held_out` are left out: figures for "unseen" paintings are measured on them.
+A few photos in each batch get their own style and are to come out unchanged, so that a photo's own style vector gives
+the photo back.
 
 Progress, samples and a checkpoint go to the output folder; the same command continues an interrupted training. At the
 end, the network's files are written for `stylizer.any_painting`; measure the named paintings again (`vectors`).

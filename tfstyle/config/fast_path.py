@@ -45,7 +45,7 @@ class FilmSettings(options.Options):
     """
 
     strength: float = options.option(
-        1.0, "style strength, from 0 (the video itself) to 1 (as trained)", metavar="0..1", least=0, most=1
+        1.0, "style strength, from 0 (the video itself) to 1 (the full style)", metavar="0..1", least=0, most=1
     )
     keep_colors: bool = options.option(False, "keep the video's colors")
     size: int | None = options.option(

@@ -14,7 +14,7 @@ import numpy as np
 from tfstyle import errors, images, runtime, stylebook
 from tfstyle.stylizer import transport
 
-__all__ = ["MULTIPLE", "WIDTHS", "AnyPainting", "Engine", "load", "style_vector"]
+__all__ = ["AnyPainting", "Engine", "load", "MULTIPLE", "style_vector", "WIDTHS"]
 
 DATA = pathlib.Path(__file__).parent / "data"
 NETWORK, WEIGHTS = DATA / "any_painting.tflite", DATA / "any_painting.npz"

@@ -126,7 +126,8 @@ def _trained(mixture: mixtures.Mixture) -> stylebook.StyleFolder | None:
     source, _ = mixture[0]
     if len(mixture) > 1 or isinstance(source, np.ndarray | images.Photo | stylebook.StyleVector):
         return None
-    if files.is_folder(source) or os.fspath(source) in stylebook.trained():
+    is_file = os.path.isfile(source)  # noqa: PTH113 - the name may be no valid path; a file is preferred to a name.
+    if files.is_folder(source) or (os.fspath(source) in stylebook.trained() and not is_file):
         return stylebook.find(source)
     return None
 

@@ -18,7 +18,7 @@ from tfstyle import layers
 from tfstyle.runtime import keras, ops
 from tfstyle.transform import transport, upsampling
 
-__all__ = ["MULTIPLE", "WIDTHS", "ConditionalNetwork", "filters", "read_weights", "weights"]
+__all__ = ["ConditionalNetwork", "filters", "MULTIPLE", "read_weights", "weights", "WIDTHS"]
 
 Tensor: TypeAlias = keras.KerasTensor
 # Means `[B, C]` and covariance roots `[B, C, C]` of all scales, fine to coarse.
