@@ -11,7 +11,7 @@ import numpy as np
 
 from tfstyle import errors, files
 
-__all__ = ["named", "NamedVector", "RIDGE", "StyleVector", "with_ridge", "write_named"]
+__all__ = ["NamedVector", "RIDGE", "StyleVector", "named", "with_ridge", "write_named"]
 
 _FILE = pathlib.Path(__file__).parent / "vectors.npz"
 

@@ -14,12 +14,13 @@ import numpy as np
 from tfstyle import errors, images, runtime, stylebook
 from tfstyle.stylizer import transport
 
-__all__ = ["AnyPainting", "Engine", "load", "MULTIPLE", "style_vector", "WIDTHS"]
+__all__ = ["AnyPainting", "Engine", "MULTIPLE", "WIDTHS", "load", "style_vector"]
 
 DATA = pathlib.Path(__file__).parent / "data"
 NETWORK, WEIGHTS = DATA / "any_painting.tflite", DATA / "any_painting.npz"
 # Of `transform.conditional`, whose import would load Keras.
-WIDTHS, MULTIPLE = (16, 32, 64, 128, 128), 16
+WIDTHS = (16, 32, 64, 128, 128)
+MULTIPLE = 16
 # Long side of a painting when its style is measured, pixels. The network was trained at such sizes, and strokes come
 # out as large as they are there.
 _PAINTING_SIZE = 384

@@ -18,7 +18,7 @@ from tfstyle import layers
 from tfstyle.runtime import keras, ops
 from tfstyle.transform import transport, upsampling
 
-__all__ = ["ConditionalNetwork", "filters", "MULTIPLE", "read_weights", "weights", "WIDTHS"]
+__all__ = ["ConditionalNetwork", "MULTIPLE", "WIDTHS", "filters", "read_weights", "weights"]
 
 Tensor: TypeAlias = keras.KerasTensor
 # Means `[B, C]` and covariance roots `[B, C, C]` of all scales, fine to coarse.
@@ -64,7 +64,7 @@ class ConditionalNetwork(keras.Model):
         self.modulator = _modulator()
         self.stages = [_stage(scale, dtype, upsample) for scale in range(len(WIDTHS))]
         self._transport = transport.Transport(dtype=dtype, autocast=False)
-        self._statistics = _Statistics(dtype="float32", autocast=False)
+        self._statistics = Statistics(dtype="float32", autocast=False)
 
     def call(self, photos: Tensor, paintings: Tensor) -> Tensor:
         """Paints photos in the styles of paintings.
@@ -143,7 +143,7 @@ def filters(scale: int) -> tuple[int, ...]:
     return (width, width, WIDTHS[scale - 1]) if scale else (width,)
 
 
-class _Statistics(keras.layers.Layer):
+class Statistics(keras.layers.Layer):
     """Describes feature maps by their mean and the square root of their covariance."""
 
     def call(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -152,7 +152,7 @@ class _Statistics(keras.layers.Layer):
         return mean, transport.square_roots(transport.with_ridge(covariance))[0]
 
 
-class _Summary(keras.layers.Layer):
+class Summary(keras.layers.Layer):
     """Summarizes a style vector: means and variances relative to each scale's overall deviation, and that."""
 
     def call(self, *vector: Tensor) -> Tensor:
@@ -165,7 +165,7 @@ class _Summary(keras.layers.Layer):
         return ops.concatenate(parts, axis=-1)
 
 
-class _Modulation(keras.layers.Layer):
+class Modulation(keras.layers.Layer):
     """Scales and shifts the channels of a map."""
 
     def call(self, inputs: Tensor, changes: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ def _encoder(dtype: str) -> keras.Model:
 def _modulator() -> keras.Model:
     vector = [keras.Input((width,), name=f"mean_{scale}") for scale, width in enumerate(WIDTHS)]
     vector += [keras.Input((width, width), name=f"root_{scale}") for scale, width in enumerate(WIDTHS)]
-    hidden = _Summary(dtype="float32", autocast=False)(*vector)
+    hidden = Summary(dtype="float32", autocast=False)(*vector)
     for _ in range(2):
         hidden = keras.layers.Dense(_HIDDEN, "relu", dtype="float32")(hidden)
     changes = [
@@ -221,7 +221,7 @@ def _stage(scale: int, dtype: str, upsample: type[upsampling.LinearUpsampling]) 
 
 def _modulated_conv(tensor: Tensor, changes: Tensor, dtype: str) -> Tensor:
     tensor = _conv(tensor, changes.shape[-1] // 2, dtype)
-    return _activate(_Modulation(dtype=dtype, autocast=False)(tensor, changes), dtype)
+    return _activate(Modulation(dtype=dtype, autocast=False)(tensor, changes), dtype)
 
 
 def _activate(tensor: Tensor, dtype: str) -> Tensor:
