@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 
+import drawn
 import pytest
 import runs
 
@@ -49,6 +50,14 @@ def test_one_photo(capsys):
     assert (said.out, said.err) == ("", "1/1 out.png\n")
     recipe = images.load_recipe("out.png")
     assert (recipe["strength"], recipe["keep_colors"], recipe["size"]) == (0.5, True, 24)
+
+
+def test_a_painting_and_a_mixture(capsys):
+    images.save_image("painting.png", drawn.painting(48, 64, 3)[0])
+    for style, output in (("painting.png", "out.png"), ("painting.png:2, starry_night:1", "mixed.png")):
+        assert runs.command("stylize", "photo.png", "-o", output, "--style", style, "--strength", "0.8") == 0
+    assert capsys.readouterr().err == "1/1 out.png\n1/1 mixed.png\n"
+    assert images.load_recipe("mixed.png")["style"] == "painting.png:2,starry_night:1"
 
 
 def test_a_folder_with_broken_photos_and_other_files(capsys):
