@@ -58,6 +58,10 @@ class Trainer(keras.Model):
         self._plain = (look, metric)  # A tuple keeps Keras from taking the loss network for a part of this model.
         self._means = [keras.metrics.Mean(name=name) for name in ("content", "style", "variation", "grid", "pixels")]
 
+    def build(self, *_: tuple) -> None:
+        """Does nothing: the network is built already."""
+        self.built = True
+
     def call(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Paints a batch of `style_crops.Pairs`.
 
@@ -68,7 +72,7 @@ class Trainer(keras.Model):
         Returns:
             ``[B, H, W, 3]``, 0..255.
         """
-        maps = [ops.stop_gradient(ops.cast(each, "float32")) for each in self.network.features(inputs["photo"])]
+        maps = [ops.stop_gradient(each) for each in self.network.features(inputs["photo"])]
         means, roots = self.network.style_vector(maps)
         same, scales = inputs["same"], range(len(conditional.WIDTHS))
         vector = (

@@ -42,9 +42,8 @@ def main() -> None:
     if seen := set(PAINTINGS) - set(held_out(arguments.folder)):
         parser.error(f"{min(seen)} is not held out from training: choose others")
     photo = images.load_image(arguments.photo, size=arguments.size)
-    started, pictures = time.perf_counter(), []
-    for file in PAINTINGS:
-        pictures.append(stylizer.Stylizer(arguments.folder / file)(photo))
+    started = time.perf_counter()
+    pictures = [stylizer.Stylizer(arguments.folder / file)(photo) for file in PAINTINGS]
     print(f"{len(pictures)} pictures in {time.perf_counter() - started:.1f} s")
     images.save_image(
         arguments.output, reports.contact_sheet(pictures, list(PAINTINGS.values()), columns=_COLUMNS, cell=_SIZE)

@@ -66,6 +66,10 @@ class ConditionalNetwork(keras.Model):
         self._transport = transport.Transport(dtype=dtype, autocast=False)
         self._statistics = Statistics(dtype="float32", autocast=False)
 
+    def build(self, *_: tuple) -> None:
+        """Does nothing: the parts are built already."""
+        self.built = True
+
     def call(self, photos: Tensor, paintings: Tensor) -> Tensor:
         """Paints photos in the styles of paintings.
 
