@@ -21,14 +21,19 @@ from PIL import Image
 from tfstyle import errors, files, images, runtime, stylebook, stylizer
 from tfstyle.optimization import plan
 from tfstyle.service import app, guard, job_queue, job_routes, limits, memory, optimize_job, painting_queue
+from tfstyle.stylizer import any_painting
 
-STYLE = "starry_night"
+STYLE, OTHER = "starry_night", "great_wave"
+MIXTURE = f"{STYLE}:2,{OTHER}:1"
 
 
 def picture(height=40, width=56, kind="JPEG", mode="RGB"):
     buffer = io.BytesIO()
     Image.fromarray(runs.photo(height, width).rgb.astype(np.uint8)).convert(mode).save(buffer, kind)
     return buffer.getvalue()
+
+
+PAINTING = picture(64, 48, "PNG")
 
 
 def opened(data):
@@ -77,9 +82,38 @@ def client(make):
     return make()
 
 
-def stylize(client, data=None, **fields):
-    file = picture() if data is None else data
-    return client.post("/v1/stylize", files={"image": ("anything.txt", file)}, data={"style": STYLE, **fields})
+@pytest.fixture
+def vectors(monkeypatch):
+    """Style vectors of three paintings, one of which has no network of its own."""
+    found = {name: vector(seed) for seed, name in enumerate((STYLE, OTHER, "unknown_lake"))}
+    monkeypatch.setattr(stylizer.vectors, "named", lambda: dict.fromkeys(found))
+    monkeypatch.setattr(stylizer.vectors, "stored", found.get)
+    return found
+
+
+def vector(seed):
+    generator = np.random.default_rng(seed)
+    maps = [generator.normal(size=(12, 12, width)).astype(np.float32) for width in any_painting.WIDTHS]
+    return stylebook.StyleVector.measure(maps)
+
+
+@pytest.fixture
+def looked(monkeypatch):
+    """Style vectors that the network for all paintings has painted with."""
+    seen, paint = [], any_painting.EncodedPhoto.paint
+    monkeypatch.setattr(
+        any_painting.EncodedPhoto,
+        "paint",
+        lambda photo, vector, strength: (seen.append(vector), paint(photo, vector, strength))[1],
+    )
+    return seen
+
+
+def stylize(client, data=None, painting=None, **fields):
+    sent = {"image": ("anything.txt", picture() if data is None else data)}
+    if painting is not None:
+        sent["painting"] = ("anything.txt", painting)
+    return client.post("/v1/stylize", files=sent, data={"style": STYLE, **fields})
 
 
 def refused(response, status, *words):
@@ -134,9 +168,107 @@ class TestPhotos:
         assert answer["seconds"] > 0
         assert base64.b64decode(answer["image"]) == stylize(shared, photo, format="png").content
 
-    def test_lists_styles(self, shared):
-        names = [each["name"] for each in shared.get("/v1/styles").json()]
-        assert names == list(stylebook.trained())
+    def test_lists_styles(self, shared, vectors):
+        styles = shared.get("/v1/styles").json()
+        trained = list(stylebook.trained())
+        assert [each["name"] for each in styles] == [*trained, "unknown_lake"]
+        assert [each["trained"] for each in styles] == [True] * len(trained) + [False]
+        assert [each["name"] for each in styles if each["mixable"]] == [*sorted({STYLE, OTHER}), "unknown_lake"]
+        known = next(each for each in styles if each["name"] == STYLE)
+        assert (known["title"], known["artist"], known["year"]) == ("The Starry Night", "Vincent van Gogh", "1889")
+        assert styles[-1]["title"] == "Unknown Lake"
+
+
+class TestAnyPainting:
+    def test_a_stored_painting_equals_the_stylizer(self, shared, vectors):
+        photo = picture(kind="PNG")
+        for strength in (1, 0.6):
+            response = stylize(shared, photo, style="unknown_lake", format="png", strength=strength)
+            painter = any_painting.AnyPainting(vectors["unknown_lake"], any_painting.load("savedmodel"))
+            expected = painter(np.asarray(opened(photo)), strength)
+            np.testing.assert_array_equal(np.asarray(opened(response.content)), expected)
+
+    def test_strength_zero_returns_the_photo(self, shared, vectors):
+        photo = picture(kind="PNG")
+        painted = stylize(shared, photo, style=MIXTURE, format="png", strength=0)
+        np.testing.assert_array_equal(np.asarray(opened(painted.content)), np.asarray(opened(photo)))
+
+    def test_a_mixture(self, shared, vectors, looked):
+        assert stylize(shared, style=f"{STYLE}:3,{OTHER}").status_code == 200
+        expected = stylebook.StyleVector.mix([vectors[STYLE], vectors[OTHER]], [3, 1])
+        np.testing.assert_allclose(looked[-1].means[0], expected.means[0], rtol=1e-5)
+
+    def test_a_style_of_all_the_weight_has_its_own_network(self, shared, vectors, looked):
+        photo = picture(kind="PNG")
+        alone = stylize(shared, photo, format="png").content
+        assert stylize(shared, photo, style=f"{STYLE}:2,{OTHER}:0", format="png").content == alone
+        assert looked == []
+
+    def test_an_uploaded_painting(self, shared, looked):
+        assert stylize(shared, style="", painting=PAINTING).status_code == 200
+        photo = images.load_image(PAINTING, size=any_painting.PAINTING_SIZE)
+        expected = any_painting.style_vector(photo, any_painting.load("savedmodel"))
+        np.testing.assert_allclose(looked[-1].means[0], expected.means[0], rtol=1e-5)
+
+    def test_an_uploaded_painting_in_a_mixture(self, shared, vectors, looked):
+        stylize(shared, style="painting", painting=PAINTING)
+        assert stylize(shared, style=f"{STYLE}:3,painting:1", painting=PAINTING).status_code == 200
+        expected = stylebook.StyleVector.mix([vectors[STYLE], looked[0]], [3, 1])
+        np.testing.assert_allclose(looked[1].means[0], expected.means[0], rtol=1e-5)
+
+    def test_json(self, shared, looked):
+        image, painting = (base64.b64encode(each).decode() for each in (picture(), PAINTING))
+        answer = shared.post("/v1/stylize", json={"image": image, "painting": painting})
+        assert (answer.status_code, answer.json()["width"], len(looked)) == (200, 56, 1)
+
+    def test_a_painting_is_measured_once(self, make, monkeypatch):
+        client, measured = make(), []
+        style_vector = any_painting.style_vector
+        monkeypatch.setattr(any_painting, "style_vector", lambda *given: (measured.append(1), style_vector(*given))[1])
+        for painting in (PAINTING, PAINTING, picture(50, 50)):
+            assert stylize(client, style="", painting=painting).status_code == 200
+        assert len(measured) == 2
+
+    def test_keeps_colors(self, shared):
+        grey = picture(kind="PNG", mode="L")
+        answer = stylize(shared, grey, style="", painting=PAINTING, format="png", keep_colors="true")
+        painted = np.asarray(opened(answer.content)).astype(int)
+        assert np.abs(painted - painted.mean(2, keepdims=True)).max() <= 1
+
+    def test_unusable_paintings(self, shared):
+        buffer = io.BytesIO()
+        Image.new("1", (12_000, 9_000)).save(buffer, "PNG")
+        refused(stylize(shared, style="", painting=buffer.getvalue()), 413, "too many pixels")
+        refused(stylize(shared, style="", painting=b"no picture"), 400, "the picture")
+        buffer = io.BytesIO()
+        Image.new("RGBA", (16, 16)).save(buffer, "PNG")
+        refused(stylize(shared, style="", painting=buffer.getvalue()), 400, "transparent everywhere")
+        answer = shared.post("/v1/stylize", json={"image": "", "painting": "*"})
+        refused(answer, 422, "painting is not base64")
+
+    def test_what_does_not_fit_together(self, shared, vectors):
+        refused(stylize(shared, style=""), 422, "style is missing")
+        refused(stylize(shared, style="painting"), 422, "painting is missing")
+        refused(stylize(shared, style=f"{STYLE}:1,painting:1"), 422, "painting is missing")
+        refused(stylize(shared, painting=PAINTING), 422, "does not mention the painting", f"{STYLE}:2,painting:1")
+        refused(stylize(shared, style=f"{STYLE}:two"), 422, "not a mixture of styles")
+        refused(stylize(shared, style=f"{STYLE}:0"), 422, "all weights are 0")
+        refused(stylize(shared, style=f"{STYLE},nobody"), 404, "there is no style 'nobody'")
+
+    def test_a_trained_style_without_a_vector_cannot_be_mixed(self, shared, vectors):
+        name = next(name for name in stylebook.trained() if name not in vectors)
+        refused(stylize(shared, style=f"{STYLE}:1,{name}:1"), 422, f"{name} cannot be mixed")
+        assert stylize(shared, style=f"{name}:1").status_code == 200
+
+    def test_unknown_files(self, shared):
+        sent = {"image": picture(), "drawing": PAINTING}
+        refused(shared.post("/v1/stylize", files=sent, data={"style": STYLE}), 422, "drawing: send files as")
+
+    def test_memory_is_claimed(self, shared, vectors, monkeypatch):
+        monkeypatch.setattr(runtime, "available_memory", lambda: 10**7)
+        monkeypatch.setattr(memory.Budget, "_total", lambda _: 10**8)
+        monkeypatch.setattr(images, "load_image", lambda *_, **__: 1 / 0)
+        refused(stylize(shared, picture(400, 400), style=MIXTURE), 503, "GB of memory", "use a smaller size")
 
 
 class TestErrors:
@@ -166,9 +298,15 @@ class TestErrors:
     def test_unknown_style(self, shared):
         refused(stylize(shared, style="nobody"), 404, "there is no style 'nobody'", STYLE)
 
-    @pytest.mark.parametrize("style", ["../../etc", "/etc", "", "a" * 200])
-    def test_paths_are_not_styles(self, shared, style):
-        assert stylize(shared, style=style).status_code in (404, 422)
+    @pytest.mark.parametrize("style", ["../../etc", "/etc", "a" * 200, "photo.png", "C:\\photo.png"])
+    def test_paths_are_not_styles(self, shared, folder, style):
+        refused(stylize(shared, style=style), 404, "there is no style")
+
+    @pytest.mark.parametrize("style", ["photo.png:1", "starry_night:2,photo.png", "./photo.png,starry_night"])
+    def test_no_part_of_a_mixture_is_a_path(self, shared, folder, vectors, monkeypatch, style):
+        """Whether a file exists makes no difference."""
+        monkeypatch.setattr("os.path.lexists", lambda _: 1 / 0)
+        refused(stylize(shared, style=style), 404, "there is no style", "photo.png")
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -251,7 +389,7 @@ class TestErrors:
         def short(*_):
             raise errors.ShortageError("too little memory")
 
-        monkeypatch.setattr(shared.service.paintings, "_paint", short)
+        monkeypatch.setattr(shared.service.paintings, "_work", short)
         refused(stylize(shared), 503, "too little memory")
 
 
@@ -259,9 +397,9 @@ class TestQueue:
     def test_full_queue(self, make, monkeypatch):
         """Four clients, room for two: the others learn when to try again."""
         client = make(queue=2)
-        painted, service = client.service.paintings._paint, client.service
+        work, service = client.service.paintings._work, client.service
         stylize(client)
-        monkeypatch.setattr(service.paintings, "_paint", lambda *given: (time.sleep(0.5), painted(*given))[1])
+        monkeypatch.setattr(service.paintings, "_work", lambda *given: (time.sleep(0.5), work(*given))[1])
         answers = []
         threads = [threading.Thread(target=lambda: answers.append(stylize(client))) for _ in range(4)]
         for thread in threads:
@@ -673,16 +811,20 @@ class TestGuard:
 
 def test_a_photo_whose_client_has_gone_is_not_stylized(client, monkeypatch):
     """Two photos wait; the client of one leaves."""
-    work, seen = client.service.paintings, []
+    work, seen, folder = client.service.paintings, [], stylebook.trained()[STYLE]
     monkeypatch.setattr(work, "_workers", concurrent.futures.ThreadPoolExecutor(1))
-    monkeypatch.setattr(work, "_paint", lambda _, photo: (time.sleep(0.3), seen.append(int(photo[0, 0, 0])), photo)[2])
+    monkeypatch.setattr(
+        painting_queue,
+        "_load",
+        lambda _: lambda photo: (time.sleep(0.3), seen.append(int(photo[0, 0, 0])), photo)[2],
+    )
 
     async def asked():
         async def leaves():
             await asyncio.sleep(0.1)
 
         photos = [np.full((4, 4, 3), number, np.uint8) for number in range(3)]
-        tasks = [work.paint(STYLE, photos[0]), work.paint(STYLE, photos[1], leaves), work.paint(STYLE, photos[2])]
+        tasks = [work.paint(folder, photos[0]), work.paint(folder, photos[1], leaves), work.paint(folder, photos[2])]
         return await asyncio.gather(*tasks, return_exceptions=True)
 
     first, second, third = asyncio.run(asked())
@@ -704,6 +846,14 @@ def test_two_threads_load_a_style_once(monkeypatch):
 def test_openapi_lists_every_route(shared):
     paths = shared.get("/openapi.json").json()["paths"]
     assert {"/v1/stylize", "/v1/styles", "/v1/jobs", "/v1/jobs/{name}/events", "/healthz", "/metrics"} <= set(paths)
+
+
+def test_openapi_describes_the_painting(shared):
+    bodies = shared.get("/openapi.json").json()["paths"]["/v1/stylize"]["post"]["requestBody"]["content"]
+    form, data = (bodies[kind]["schema"] for kind in ("multipart/form-data", "application/json"))
+    assert form["properties"]["painting"]["format"] == "binary"
+    assert (form["required"], data["required"]) == (["image"], ["image"])
+    assert "starry_night:2,great_wave:1" in data["properties"]["style"]["description"]
 
 
 def test_docs_load_nothing_from_other_hosts(shared):

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import dataclasses
 import re
 from typing import Any, Literal
 
@@ -17,7 +18,9 @@ __all__ = [
     "StylizeJson",
     "StylizeRequest",
     "StylizeResponse",
+    "StyleResponse",
     "UNPROCESSABLE",
+    "Upload",
     "first_error",
     "read_request",
 ]
@@ -43,7 +46,12 @@ class StylizeRequest(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid")
 
-    style: str = pydantic.Field(description="Name of a style from /v1/styles", max_length=100)
+    style: str = pydantic.Field(
+        "",
+        description="Name of a style from /v1/styles, or a mixture with weights: starry_night:2,great_wave:1. The word "
+        "painting stands for the uploaded painting, which may also be the only style",
+        max_length=300,
+    )
     strength: float = pydantic.Field(1.0, ge=0, le=1, description="0 returns the photo, 1 the full style")
     keep_colors: bool = pydantic.Field(False, description="Keep the photo's colors")
     size: int | None = pydantic.Field(
@@ -53,9 +61,38 @@ class StylizeRequest(pydantic.BaseModel):
 
 
 class StylizeJson(StylizeRequest):
-    """The same with the photo itself."""
+    """The same with the pictures themselves."""
 
     image: str = pydantic.Field(description="The photo's file as base64 or as a data: URL")
+    painting: str = pydantic.Field("", description="The file of a painting in the same way, as a style")
+
+
+@dataclasses.dataclass(frozen=True)
+class Upload:
+    """A request to stylize a photo.
+
+    Attributes:
+        image: the photo's file.
+        painting: a painting's file; None if there is none.
+        options: how to stylize.
+        is_json: whether the request was JSON.
+    """
+
+    image: bytes
+    painting: bytes | None
+    options: StylizeRequest
+    is_json: bool
+
+
+class StyleResponse(pydantic.BaseModel):
+    """A style."""
+
+    name: str
+    title: str
+    artist: str
+    year: str
+    trained: bool = pydantic.Field(description="Has its own network, which paints it best")
+    mixable: bool = pydantic.Field(description="Can be part of a mixture")
 
 
 class StylizeResponse(pydantic.BaseModel):
@@ -82,9 +119,14 @@ class JobResponse(pydantic.BaseModel):
     error: str | None = None
 
 
-_FIELDS = {**StylizeRequest.model_json_schema()["properties"], "image": {"type": "string", "format": "binary"}}
+_BINARY = {"type": "string", "format": "binary"}
+_FIELDS = {
+    **StylizeRequest.model_json_schema()["properties"],
+    "image": {**_BINARY, "description": "The photo's file"},
+    "painting": {**_BINARY, "description": "The file of a painting, as a style"},
+}
 REQUEST_BODY = {
-    "multipart/form-data": {"schema": {"type": "object", "properties": _FIELDS, "required": ["image", "style"]}},
+    "multipart/form-data": {"schema": {"type": "object", "properties": _FIELDS, "required": ["image"]}},
     "application/json": {"schema": StylizeJson.model_json_schema()},
 }
 """What `read_request` reads, for the API's documentation."""
@@ -101,14 +143,11 @@ def first_error(problems: Any) -> str:
     return f"{field}: {problem['msg']}"
 
 
-async def read_request(request: fastapi.Request) -> tuple[bytes, StylizeRequest, bool]:
-    """Reads a photo and its options from a form or from JSON.
+async def read_request(request: fastapi.Request) -> Upload:
+    """Reads a photo, perhaps a painting, and options from a form or from JSON.
 
     Args:
         request: the request.
-
-    Returns:
-        The photo's file, the options, and whether they came as JSON.
 
     Raises:
         RequestError: the content type is neither (415), or a field is missing or invalid (422).
@@ -117,24 +156,28 @@ async def read_request(request: fastapi.Request) -> tuple[bytes, StylizeRequest,
     try:
         if content_type == "application/json":
             options = StylizeJson.model_validate_json(await request.body())
-            return _from_base64(options.image), options, True
+            painting = _from_base64(options.painting, "painting") or None
+            return Upload(_from_base64(options.image, "image"), painting, options, is_json=True)
         if content_type == "multipart/form-data":
-            return *await _read_form(request), False
+            return await _read_form(request)
     except pydantic.ValidationError as error:
         raise limits.RequestError(UNPROCESSABLE, first_error(error.errors())) from error
     raise limits.RequestError(415, "send multipart/form-data or application/json")
 
 
-async def _read_form(request: fastapi.Request) -> tuple[bytes, StylizeRequest]:
-    async with request.form(max_files=1, max_fields=10) as form:
+async def _read_form(request: fastapi.Request) -> Upload:
+    async with request.form(max_files=2, max_fields=10) as form:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
-        file = form.get("image")
-        if file is None or isinstance(file, str):
+        files = {name: await value.read() for name, value in form.items() if not isinstance(value, str)}
+        if "image" not in files:
             raise limits.RequestError(UNPROCESSABLE, "image is missing: send the photo file in this field")
-        return await file.read(), StylizeRequest.model_validate(fields)
+        if unknown := files.keys() - {"image", "painting"}:
+            raise limits.RequestError(UNPROCESSABLE, f"{min(unknown)[:100]}: send files as image or painting")
+        options = StylizeRequest.model_validate(fields)
+        return Upload(files["image"], files.get("painting") or None, options, is_json=False)
 
 
-def _from_base64(text: str) -> bytes:
+def _from_base64(text: str, field: str) -> bytes:
     """Decodes base64 with or without line breaks, or a data URL."""
     if match := _DATA_URL.match(text):
         text = text[match.end() :]
@@ -142,5 +185,5 @@ def _from_base64(text: str) -> bytes:
         return base64.b64decode(text.translate(_SPACE), validate=True)
     except (binascii.Error, ValueError) as error:
         raise limits.RequestError(
-            UNPROCESSABLE, "image is not base64: encode the photo file, or send a data: URL with ;base64"
+            UNPROCESSABLE, f"{field} is not base64: encode the picture's file, or send a data: URL with ;base64"
         ) from error

@@ -7,7 +7,7 @@ import fastapi
 from fastapi import responses
 
 from tfstyle import stylebook
-from tfstyle.service import core, schemas
+from tfstyle.service import core, looks, schemas
 
 __all__ = ["router"]
 
@@ -23,13 +23,9 @@ def router(service: core.Service) -> fastapi.APIRouter:
     routes = fastapi.APIRouter(prefix="/v1", tags=["photos"])
 
     @routes.get("/styles", summary="List the styles")
-    async def styles() -> list[dict[str, str]]:
-        """Lists the paintings that have a trained network."""
-        stored = stylebook.load_all()
-        return [
-            {name: getattr(stored[style], name) for name in ("name", "title", "artist", "year")}
-            for style in stylebook.trained()
-        ]
+    async def styles() -> list[schemas.StyleResponse]:
+        """Lists the paintings that photos can be painted like, those with their own network first."""
+        return [_style(name) for name in looks.names()]
 
     @routes.post(
         "/stylize",
@@ -40,12 +36,24 @@ def router(service: core.Service) -> fastapi.APIRouter:
     async def stylize(request: fastapi.Request) -> fastapi.Response:
         """Stylizes one photo. A form returns the picture's file, JSON returns JSON."""
         started = time.monotonic()
-        data, options, is_json = await schemas.read_request(request)
-        file, width, height = await service.stylize(data, options, request)
-        if not is_json:
-            return fastapi.Response(file, media_type=f"image/{options.format}")
+        upload = await schemas.read_request(request)
+        file, width, height = await service.stylize(upload, request)
+        if not upload.is_json:
+            return fastapi.Response(file, media_type=f"image/{upload.options.format}")
         text = base64.b64encode(file).decode()
         answer = schemas.StylizeResponse(image=text, width=width, height=height, seconds=time.monotonic() - started)
         return responses.JSONResponse(answer.model_dump())
 
     return routes
+
+
+def _style(name: str) -> schemas.StyleResponse:
+    stored = stylebook.load_all().get(name)
+    return schemas.StyleResponse(
+        name=name,
+        title=looks.title(name),
+        artist=stored.artist if stored else "",
+        year=stored.year if stored else "",
+        trained=name in stylebook.trained(),
+        mixable=looks.mixable(name),
+    )

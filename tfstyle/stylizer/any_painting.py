@@ -14,16 +14,18 @@ import numpy as np
 from tfstyle import errors, images, runtime, stylebook
 from tfstyle.stylizer import transport
 
-__all__ = ["AnyPainting", "Engine", "MULTIPLE", "WIDTHS", "load", "style_vector"]
+__all__ = ["AnyPainting", "EncodedPhoto", "Engine", "MULTIPLE", "PAINTING_SIZE", "WIDTHS", "load", "style_vector"]
 
 DATA = pathlib.Path(__file__).parent / "data"
 NETWORK, WEIGHTS = DATA / "any_painting.tflite", DATA / "any_painting.npz"
 # Of `transform.conditional`, whose import would load Keras.
 WIDTHS = (16, 32, 64, 128, 128)
 MULTIPLE = 16
-# Long side of a painting when its style is measured, pixels. The network was trained at such sizes, and strokes come
-# out as large as they are there.
-_PAINTING_SIZE = 384
+PAINTING_SIZE = 384
+"""Long side of a painting when its style is measured, pixels.
+
+The network was trained at such sizes, and strokes come out as large as they are there.
+"""
 
 Maps: TypeAlias = Sequence[Any]
 
@@ -53,6 +55,61 @@ class Engine(Protocol):
         """
 
 
+class EncodedPhoto:
+    """A photo that is painted several times: what does not depend on style and strength is computed once.
+
+    Args:
+        image: uint8 ``[H, W, 3]``.
+        engine: runs the network.
+    """
+
+    def __init__(self, image: np.ndarray, engine: Engine) -> None:
+        self._image, self._engine = image, engine
+        margins = [(0, -side % MULTIPLE) for side in image.shape[:2]]
+        self._maps = engine.features(np.pad(image, (*margins, (0, 0)), mode="symmetric"))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The image's."""
+        return self._image.shape
+
+    def prepare(self) -> None:
+        """Computes now what painting below full strength needs."""
+        self._lost  # noqa: B018 - a cached property
+
+    def paint(self, vector: stylebook.StyleVector, strength: float = 1.0) -> np.ndarray:
+        """Paints the image.
+
+        Below full strength, the style is mixed with the image's own, in which the network paints the image itself. What
+        is lost in that is added in proportion, so that strength 0 gives exactly the image.
+
+        Args:
+            vector: the style.
+            strength: of the style, 0..1.
+
+        Returns:
+            uint8 ``[H, W, 3]``.
+        """
+        if strength == 1:
+            return self._paint(vector)
+        painted = self._paint(stylebook.StyleVector.mix([vector, self._own], [strength, 1 - strength]))
+        whole = painted + np.float32(1 - strength) * self._lost
+        return np.clip(np.rint(whole), 0, 255).astype(np.uint8)
+
+    @functools.cached_property
+    def _own(self) -> stylebook.StyleVector:
+        return stylebook.StyleVector.measure([np.asarray(each, np.float32) for each in self._maps])
+
+    @functools.cached_property
+    def _lost(self) -> np.ndarray:
+        """What the network does not restore, int16 ``[H, W, 3]``."""
+        return self._image.astype(np.int16) - self._paint(self._own)
+
+    def _paint(self, vector: stylebook.StyleVector) -> np.ndarray:
+        height, width, _ = self._image.shape
+        return self._engine.paint(self._maps, vector)[:height, :width]
+
+
 class AnyPainting:
     """Paints images in the style of any painting.
 
@@ -67,29 +124,14 @@ class AnyPainting:
     def __call__(self, image: np.ndarray, strength: float = 1.0) -> np.ndarray:
         """Paints one image.
 
-        Below full strength, the style is mixed with the image's own, in which the network paints the image itself. What
-        is lost in that is added in proportion, so that strength 0 gives exactly the image.
-
         Args:
             image: uint8 ``[H, W, 3]``.
-            strength: of the style, 0..1.
+            strength: of the style, 0..1; see `EncodedPhoto.paint`.
 
         Returns:
             uint8 ``[H, W, 3]``.
         """
-        height, width, _ = image.shape
-        margins = [(0, -side % MULTIPLE) for side in (height, width)]
-        padded = np.pad(image, (*margins, (0, 0)), mode="symmetric")
-        return self._paint(padded, strength)[:height, :width]
-
-    def _paint(self, image: np.ndarray, strength: float) -> np.ndarray:
-        maps = self._engine.features(image)
-        if strength == 1:
-            return self._engine.paint(maps, self._vector)
-        own = stylebook.StyleVector.measure([np.asarray(each, np.float32) for each in maps])
-        mixed = stylebook.StyleVector.mix([self._vector, own], [strength, 1 - strength])
-        painted, restored = (self._engine.paint(maps, each).astype(np.float32) for each in (mixed, own))
-        return np.clip(np.rint(painted + (1 - strength) * (image - restored)), 0, 255).astype(np.uint8)
+        return EncodedPhoto(image, self._engine).paint(self._vector, strength)
 
 
 def style_vector(photo: images.Photo, engine: Engine) -> stylebook.StyleVector:
@@ -107,7 +149,7 @@ def style_vector(photo: images.Photo, engine: Engine) -> stylebook.StyleVector:
     """
     if photo.alpha is not None and not photo.alpha.any():
         raise errors.InputError("the painting is transparent everywhere: choose one with visible pixels")
-    small = images.resize(photo, *images.fit_size(*photo.size, _PAINTING_SIZE))
+    small = images.resize(photo, *images.fit_size(*photo.size, PAINTING_SIZE))
     margins = [(0, -side % MULTIPLE) for side in small.size]
     pixels = np.clip(np.rint(small.rgb), 0, 255).astype(np.uint8)
     maps = engine.features(np.pad(pixels, (*margins, (0, 0)), mode="symmetric"))
@@ -194,22 +236,29 @@ class _TensorFlow:
         from tfstyle.transform import conditional, inference_layers  # noqa: PLC0415
 
         runtime.set_threads(threads or 0)
-        dtype = "mixed_bfloat16" if runtime.resolve_precision(precision) == "bfloat16" else "float32"
-        network = conditional.ConditionalNetwork(dtype, inference_layers.LAYER_CLASSES.interpolation)
+        number_format = runtime.resolve_precision(precision)
+        policy = "mixed_bfloat16" if number_format == "bfloat16" else "float32"
+        network = conditional.ConditionalNetwork(policy, inference_layers.LAYER_CLASSES.interpolation)
         conditional.read_weights(network, np.load(file))
         self._tf: Any = tf
-        self._features: Callable = tf.function(network.features, reduce_retracing=True)
+        # With all sides unknown: one graph for pictures of every size.
+        pictures = tf.TensorSpec((1, None, None, 3), tf.float32)
+        maps = [tf.TensorSpec((1, None, None, width), number_format) for width in WIDTHS]
+        means, roots = ([tf.TensorSpec((1, *[width] * rank)) for width in WIDTHS] for rank in (1, 2))
+        self._features: Callable = tf.function(network.features, [pictures], autograph=False)
         self._paint: Callable = tf.function(
             lambda maps, means, roots: tf.cast(network.paint(maps, (means, roots)) + 0.5, tf.uint8),
-            reduce_retracing=True,
+            [maps, means, roots],
+            autograph=False,
         )
 
     def features(self, picture: np.ndarray) -> Maps:
         """See `Engine.features`."""
-        return [each[0] for each in self._features(self._tf.cast(picture[None], self._tf.float32))]
+        with runtime.graphs_in("float32"):  # The network's own layers choose the format.
+            return [each[0] for each in self._features(self._tf.constant(picture[None], self._tf.float32))]
 
     def paint(self, maps: Maps, vector: stylebook.StyleVector) -> np.ndarray:
         """See `Engine.paint`."""
-        batch = [each[None] for each in maps]
         means, roots = ([self._tf.constant(each[None]) for each in part] for part in (vector.means, vector.roots))
-        return self._paint(batch, means, roots).numpy()[0]
+        with runtime.graphs_in("float32"):
+            return self._paint([each[None] for each in maps], means, roots).numpy()[0]

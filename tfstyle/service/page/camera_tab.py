@@ -7,8 +7,7 @@ import gradio as gr
 import numpy as np
 from fastapi import concurrency
 
-from tfstyle.images import color
-from tfstyle.service import core
+from tfstyle.service import core, looks
 from tfstyle.service.page import widgets
 
 __all__ = ["build"]
@@ -46,8 +45,10 @@ def build(service: core.Service) -> None:
         started = time.monotonic()
         pixels = await concurrency.run_in_threadpool(widgets.shrink, frame, _FRAME_SIDE)
         height, width, _ = pixels.shape
-        with widgets.user_errors(), service.paintings.reserve(style, height, width):
-            picture = color.mix(await service.paintings.paint(style, pixels), pixels, strength)
+        with widgets.user_errors():
+            look = looks.parse(style)
+            with service.paintings.reserve(look.folder, height, width):
+                picture = look.finish(await service.paint(look, pixels, strength), pixels, strength)
         now = time.monotonic()
         rate = 1 / max(now - before, 1e-3)
         line = f"{1000 * (now - started):.0f} ms per frame, {rate:.0f} frames per second"

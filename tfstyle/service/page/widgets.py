@@ -1,7 +1,7 @@
 """What the tabs share: the gallery of styles, error messages for visitors, photos of limited size."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image
 
 from tfstyle import errors, images, stylebook
+from tfstyle.service import looks
 
-__all__ = ["FIRST_STYLE", "shrink", "style_gallery", "style_names", "style_picker", "user_errors"]
+__all__ = ["FIRST_STYLE", "shrink", "style_gallery", "style_names", "style_picker", "style_tiles", "user_errors"]
 
 FIRST_STYLE = "starry_night"
 """The style that the page opens with."""
@@ -30,14 +31,9 @@ def style_gallery(css_class: str = "") -> tuple[list[str], Any]:
     Returns:
         The names of the styles, and the gallery of their tiles in the same order.
     """
-    names, folders, stored = style_names(), stylebook.trained(), stylebook.load_all()
-    labels: list[str] = []
-    for name in names:  # A painting's second network is the larger one.
-        title = stored[name].title
-        labels.append(f"{title}, large network" if title in labels else title)
-    tiles = [_tile(folders[name]) for name in names]
+    names = style_names()
     gallery = gr.Gallery(
-        list(zip(tiles, labels, strict=True)),
+        style_tiles(names),
         label="Style",
         columns=5,
         height="auto",
@@ -51,11 +47,24 @@ def style_gallery(css_class: str = "") -> tuple[list[str], Any]:
     return names, gallery
 
 
+def style_tiles(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Returns the tiles of styles: a picture's file and a label.
+
+    Args:
+        names: from `style_names`.
+    """
+    folders, labels = stylebook.trained(), list[str]()
+    for name in names:  # A painting's second network is the larger one.
+        title = looks.title(name)
+        labels.append(f"{title}, large network" if title in labels else title)
+    return list(zip([_tile(folders[name]) for name in names], labels, strict=True))
+
+
 def _tile(folder: stylebook.StyleFolder) -> str:
     return str(folder.swatch if folder.swatch.exists() else folder.preview)
 
 
-def style_picker(names: list[str]) -> Callable[[gr.SelectData], str]:
+def style_picker(names: Sequence[str]) -> Callable[[gr.SelectData], str]:
     """Returns a handler that turns a click on a tile into the style's name.
 
     Args:
