@@ -85,10 +85,9 @@ def client(make):
 @pytest.fixture
 def vectors(monkeypatch):
     """Style vectors of three paintings, one of which has no network of its own."""
-    found = {name: vector(seed) for seed, name in enumerate((STYLE, OTHER, "unknown_lake"))}
-    monkeypatch.setattr(stylizer.vectors, "named", lambda: dict.fromkeys(found))
-    monkeypatch.setattr(stylizer.vectors, "stored", found.get)
-    return found
+    packed = {name: vector(seed).packed() for seed, name in enumerate((STYLE, OTHER, "unknown_lake"))}
+    monkeypatch.setattr(stylizer.vectors, "named", lambda: packed)
+    return {name: stylebook.StyleVector.unpack(each, any_painting.WIDTHS) for name, each in packed.items()}
 
 
 def vector(seed):
@@ -251,7 +250,8 @@ class TestAnyPainting:
         refused(stylize(shared, style="painting"), 422, "painting is missing")
         refused(stylize(shared, style=f"{STYLE}:1,painting:1"), 422, "painting is missing")
         refused(stylize(shared, painting=PAINTING), 422, "does not mention the painting", f"{STYLE}:2,painting:1")
-        refused(stylize(shared, style=f"{STYLE}:two"), 422, "not a mixture of styles")
+        refused(stylize(shared, style=f"{STYLE}:two"), 422, "'two' is not a weight")
+        refused(stylize(shared, style=f"{STYLE}:-1"), 422, "'-1' is not a weight")
         refused(stylize(shared, style=f"{STYLE}:0"), 422, "all weights are 0")
         refused(stylize(shared, style=f"{STYLE},nobody"), 404, "there is no style 'nobody'")
 
@@ -298,7 +298,7 @@ class TestErrors:
     def test_unknown_style(self, shared):
         refused(stylize(shared, style="nobody"), 404, "there is no style 'nobody'", STYLE)
 
-    @pytest.mark.parametrize("style", ["../../etc", "/etc", "a" * 200, "photo.png", "C:\\photo.png"])
+    @pytest.mark.parametrize("style", ["../../etc", "/etc", "a" * 200, "photo.png", "C:\\photo.png", "/a:b.jpg"])
     def test_paths_are_not_styles(self, shared, folder, style):
         refused(stylize(shared, style=style), 404, "there is no style")
 

@@ -1,18 +1,23 @@
 """Styles as clients ask for them: a name, a mixture, an uploaded painting. No text is ever taken for a file."""
 
 import dataclasses
+import math
 from collections.abc import Collection
 
 import numpy as np
 
-from tfstyle import errors, stylebook, stylizer
+from tfstyle import stylebook, stylizer
 from tfstyle.images import color
 from tfstyle.service import limits
+from tfstyle.stylizer import any_painting
 
-__all__ = ["UPLOAD", "Look", "mixable", "names", "parse", "title"]
+__all__ = ["EXAMPLE", "UPLOAD", "Look", "mixable", "names", "parse", "title"]
 
 UPLOAD = "painting"
 """Stands for the uploaded painting in a mixture."""
+
+EXAMPLE = "starry_night:2,great_wave:1"
+"""A mixture, for messages."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Look:
         Args:
             upload: style vector of the uploaded painting, if it takes part.
         """
-        found = [upload if name == UPLOAD and upload else stylizer.vectors.stored(name) for name, _ in self.parts]
+        found = [upload if name == UPLOAD and upload else _stored(name) for name, _ in self.parts]
         return stylebook.StyleVector.mix(found, [weight for _, weight in self.parts])
 
     def finish(
@@ -98,20 +103,35 @@ def parse(style: str, *, has_upload: bool = False) -> Look:
     """
     if not style and not has_upload:
         raise limits.RequestError(422, "style is missing: send a style's name, a mixture, or the file of a painting")
-    try:
-        mixture = stylizer.mixtures.parse(style or UPLOAD, is_file=lambda _: False)
-    except errors.InputError as error:
-        raise limits.RequestError(422, f"style: {error}".replace("painting.jpg", UPLOAD)) from error
+    mixture = [_part(text) for text in style.split(",")] if style else [(UPLOAD, "1")]
     known = names()
     for name, _ in mixture:
-        _check_name(str(name), known, has_upload=has_upload)
+        _check_name(name, known, has_upload=has_upload)
     if has_upload and all(name != UPLOAD for name, _ in mixture):
         raise limits.RequestError(422, f"style does not mention the painting: use for instance {style}:2,{UPLOAD}:1")
-    look = Look(tuple((str(name), weight) for name, weight in mixture if weight))
+    look = Look(tuple((name, _weight(text)) for name, text in mixture if _weight(text)))
+    if not look.parts:
+        raise limits.RequestError(422, "style: all weights are 0: give at least one style a weight above 0")
     for name, _ in look.parts if not look.folder else ():
         if name != UPLOAD and not mixable(name):
             raise limits.RequestError(422, f"style: {name} cannot be mixed with others: use it alone")
     return look
+
+
+# `stylizer.mixtures` looks for files.
+def _part(text: str) -> tuple[str, str]:
+    name, colon, weight = text.strip().rpartition(":")
+    return (name, weight) if colon else (weight, "1")
+
+
+def _weight(text: str) -> float:
+    try:
+        weight = float(text)
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight < math.inf:
+        raise limits.RequestError(422, f"style: {text!r} is not a weight: use a mixture such as {EXAMPLE}")
+    return weight
 
 
 def _check_name(name: str, known: Collection[str], *, has_upload: bool) -> None:
@@ -119,3 +139,7 @@ def _check_name(name: str, known: Collection[str], *, has_upload: bool) -> None:
         raise limits.RequestError(422, f"{UPLOAD} is missing: send the file of a painting in this field")
     if name not in {*known, UPLOAD}:
         raise limits.RequestError(404, f"there is no style {name!r}: use one of {', '.join(known)}")
+
+
+def _stored(name: str) -> stylebook.StyleVector:
+    return stylebook.StyleVector.unpack(stylizer.vectors.named()[name], any_painting.WIDTHS)

@@ -51,11 +51,11 @@ def build(service: core.Service, present: visitors.Visitors) -> None:
             style = gr.State(names[0])
             painting = _picture("Or drop a painting of yours", 150, list(_SOURCES))
             second = gr.Dropdown(_seconds(), value="", label="Mix with", visible=len(_seconds()) > 1)
+        with gr.Column(scale=3, min_width=300):
+            result = gr.ImageSlider(label="Before and after", interactive=False, max_height=720, buttons=["fullscreen"])
             blend = gr.Slider(0, 1, 0.5, step=0.01, label="Share of the second style", visible=False)
             strength = gr.Slider(0, 1, 1, step=0.01, label="Strength")
             keep = gr.Checkbox(label="Keep the photo's colors")
-        with gr.Column(scale=3, min_width=300):
-            result = gr.ImageSlider(label="Before and after", interactive=False, max_height=720, buttons=["fullscreen"])
             with gr.Row():
                 full_size = gr.Button("Paint at full size", variant="primary")
                 download = gr.DownloadButton("Download", visible=False)
