@@ -124,6 +124,22 @@ class TestVisit:
             save.click()
         assert images.load_image(download.value.path()).size == (120, 160)
 
+    def test_a_painting_of_the_visitors(self, page, photo, tmp_path):
+        images.save_image(tmp_path / "painting.png", runs.photo(90, 70).rgb[::-1])
+        files = page.locator('#photo input[type="file"]')
+        before = self.sources(page)
+        files.first.set_input_files(photo)
+        painted = self.changed(page, before)
+        files.last.set_input_files(str(tmp_path / "painting.png"))
+        restyled = self.changed(page, painted)
+        assert page.locator(".styles .selected").first.inner_text() == "Your painting"
+        weaker = page.get_by_label("number input for Strength").first
+        weaker.fill("0.5")
+        weaker.press("Enter")
+        self.changed(page, restyled)
+        page.get_by_role("button", name="Paint at full size").click()
+        page.get_by_text("Download 160 x 120 pixels").wait_for(timeout=SOON)
+
     def test_a_job_to_its_end(self, page, photo):
         page.get_by_role("tab", name="Best quality").click()
         panel = page.locator("#optimize")

@@ -52,7 +52,9 @@ def build(service: core.Service, present: visitors.Visitors) -> None:
             painting = _picture("Or drop a painting of yours", 150, list(_SOURCES))
             second = gr.Dropdown(_seconds(), value="", label="Mix with", visible=len(_seconds()) > 1)
         with gr.Column(scale=3, min_width=300):
-            result = gr.ImageSlider(label="Before and after", interactive=False, max_height=720, buttons=["fullscreen"])
+            result = gr.ImageSlider(
+                label="Before and after", interactive=False, max_height=720, buttons=["fullscreen"], format="jpeg"
+            )
             blend = gr.Slider(0, 1, 0.5, step=0.01, label="Share of the second style", visible=False)
             strength = gr.Slider(0, 1, 1, step=0.01, label="Strength")
             keep = gr.Checkbox(label="Keep the photo's colors")
