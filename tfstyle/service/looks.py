@@ -1,6 +1,7 @@
 """Styles as clients ask for them: a name, a mixture, an uploaded painting. No text is ever taken for a file."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Collection
 
@@ -11,7 +12,7 @@ from tfstyle.images import color
 from tfstyle.service import limits
 from tfstyle.stylizer import any_painting
 
-__all__ = ["EXAMPLE", "UPLOAD", "Look", "mixable", "names", "parse", "title"]
+__all__ = ["EXAMPLE", "UPLOAD", "Look", "about", "mixable", "names", "parse"]
 
 UPLOAD = "painting"
 """Stands for the uploaded painting in a mixture."""
@@ -77,10 +78,18 @@ def names() -> list[str]:
     return [*trained, *sorted(stylizer.vectors.named().keys() - trained.keys())]
 
 
-def title(name: str) -> str:
-    """Returns the title of a style's painting; of a painting without one, its name as words."""
-    stored = stylebook.load_all().get(name)
-    return stored.title if stored else name.replace("_", " ").title()
+def about(name: str) -> stylebook.StyleInfo:
+    """Returns what is known of a style; of a vector without a record, its name as the title.
+
+    Args:
+        name: from `names`.
+    """
+    return _records().get(name) or stylebook.StyleInfo(name, name.replace("_", " ").title(), "", "")
+
+
+@functools.cache
+def _records() -> dict[str, stylebook.StyleInfo]:
+    return {style.name: style for style in stylebook.styles()}
 
 
 def mixable(name: str) -> bool:

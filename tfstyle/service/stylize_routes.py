@@ -48,12 +48,12 @@ def router(service: core.Service) -> fastapi.APIRouter:
 
 
 def _style(name: str) -> schemas.StyleResponse:
-    stored = stylebook.load_all().get(name)
+    about = looks.about(name)
     return schemas.StyleResponse(
         name=name,
-        title=looks.title(name),
-        artist=stored.artist if stored else "",
-        year=stored.year if stored else "",
+        title=about.title,
+        artist=about.artist,
+        year=about.year,
         trained=name in stylebook.trained(),
         mixable=looks.mixable(name),
     )

@@ -83,9 +83,9 @@ def _picture(label: str, height: int, sources: list[str]) -> Any:
 
 def _seconds(path: str | None = None) -> list[tuple[str, str]]:
     """Lists what can be mixed with a style; `path` is the visitor's painting."""
-    names = [name for name in looks.names() if looks.mixable(name)]
+    stored = sorted((looks.about(name).title, name) for name in looks.names() if looks.mixable(name))
     yours = [(_YOURS, looks.UPLOAD)] if path else []
-    return [("Nothing", ""), *yours, *((looks.title(name), name) for name in names)]
+    return [("Nothing", ""), *yours, *stored]
 
 
 def _show_painting(path: str | None, style: str, second: str) -> tuple[Any, str, Any]:

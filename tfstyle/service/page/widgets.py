@@ -55,7 +55,7 @@ def style_tiles(names: Sequence[str]) -> list[tuple[str, str]]:
     """
     folders, labels = stylebook.trained(), list[str]()
     for name in names:  # A painting's second network is the larger one.
-        title = looks.title(name)
+        title = looks.about(name).title
         labels.append(f"{title}, large network" if title in labels else title)
     return list(zip([_tile(folders[name]) for name in names], labels, strict=True))
 
