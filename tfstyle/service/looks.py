@@ -12,7 +12,7 @@ from tfstyle.images import color
 from tfstyle.service import limits
 from tfstyle.stylizer import any_painting
 
-__all__ = ["EXAMPLE", "UPLOAD", "Look", "about", "mixable", "names", "parse"]
+__all__ = ["EXAMPLE", "Look", "UPLOAD", "about", "mixable", "names", "parse"]
 
 UPLOAD = "painting"
 """Stands for the uploaded painting in a mixture."""
