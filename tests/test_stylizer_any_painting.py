@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tfstyle
-from tfstyle import config, errors, images, runtime, stylizer
+from tfstyle import config, errors, images, runtime, stylizer, weave
 from tfstyle.stylizer import any_painting, predictor, vectors
 
 PAINTING = drawn.painting(96, 128, seed=3)[0]
@@ -186,6 +186,12 @@ class TestPaintings:
             monkeypatch.setattr(any_painting, file, tmp_path / "network")
             with pytest.raises(errors.InputError, match="reinstall tfstyle"):
                 any_painting.load.__wrapped__(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["irises", "street_pavers", "suprematism"])
+def test_no_weave(name):
+    assert max(weave.of_network(stylizer.Stylizer(name)).values()) < weave.LIMIT
 
 
 def test_memory_is_known_without_a_folder():
