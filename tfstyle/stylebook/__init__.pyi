@@ -5,9 +5,10 @@ from .loading import load
 from .painting import Painting, statistics
 from .stored import STORED_BACKBONES, STORED_SIZES, StoredStyle, compress, pack, unpack
 from .style import Style
-from .vectors import RIDGE, NamedVector, StyleVector, named, with_ridge, write_named
+from .vectors import ITERATIONS, RIDGE, NamedVector, StyleVector, named, square_roots, with_ridge, write_named
 
 __all__ = [
+    "ITERATIONS",
     "NamedVector",
     "Painting",
     "RIDGE",
@@ -30,6 +31,7 @@ __all__ = [
     "painting",
     "root",
     "statistics",
+    "square_roots",
     "stored",
     "style",
     "styles",

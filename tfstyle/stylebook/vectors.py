@@ -11,13 +11,15 @@ import numpy as np
 
 from tfstyle import errors, files
 
-__all__ = ["NamedVector", "RIDGE", "StyleVector", "named", "with_ridge", "write_named"]
+__all__ = ["ITERATIONS", "NamedVector", "RIDGE", "StyleVector", "named", "square_roots", "with_ridge", "write_named"]
 
 _FILE = pathlib.Path(__file__).parent / "vectors.npz"
 
 # Share of its mean variance that is added to a covariance: maps have directions without variance, and flat pictures
 # nearly nothing else.
 RIDGE = 2e-2
+# Newton-Schulz steps for square roots. Directions of less than 3e-4 of the largest variance need more: they move less.
+ITERATIONS = 11
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,10 @@ class StyleVector:
         """
         weights = [None] * len(maps) if masks is None else list(masks)
         moments = [_moments(each, weight) for each, weight in zip(maps, weights, strict=True)]
-        return cls(tuple(mean for mean, _ in moments), tuple(_root(with_ridge(each)) for _, each in moments))
+        return cls(
+            tuple(mean for mean, _ in moments),
+            tuple(square_roots(with_ridge(each))[0].astype(np.float32) for _, each in moments),
+        )
 
     @classmethod
     def mix(cls, vectors: "Sequence[StyleVector]", weights: Sequence[float]) -> "StyleVector":
@@ -156,9 +161,25 @@ def _moments(maps: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.
     return mean.astype(np.float32), centered.T @ (centered * weights[:, None])
 
 
-def _root(matrix: np.ndarray) -> np.ndarray:
+def square_roots(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Computes the square root of a matrix and its inverse as the network was trained with them.
+
+    The coupled Newton-Schulz iteration of `transform.transport` works on each eigenvalue alone, so it is applied to the
+    eigenvalues. After its few steps, the smallest are not quite at their limit.
+
+    Args:
+        matrix: ``[C, C]``, symmetric and positive definite.
+
+    Returns:
+        The root and the inverse root, both ``[C, C]``, float64.
+    """
     values, vectors = np.linalg.eigh(matrix.astype(np.float64))
-    return ((vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T).astype(np.float32)
+    norm = np.linalg.norm(values)
+    root, inverse = np.maximum(values, 0) / norm, np.ones_like(values)
+    for _ in range(ITERATIONS):
+        step = 1.5 - 0.5 * inverse * root
+        root, inverse = root * step, inverse * step
+    return (vectors * root * np.sqrt(norm)) @ vectors.T, (vectors * inverse / np.sqrt(norm)) @ vectors.T
 
 
 def _mean(arrays: Sequence[np.ndarray], shares: np.ndarray) -> np.ndarray:

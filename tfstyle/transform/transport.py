@@ -18,8 +18,6 @@ Tensor: TypeAlias = keras.KerasTensor
 # The product of roots and covariance is already regularized; this only bounds its condition number. With 1e-4,
 # float32 roots and their gradients broke a training.
 _SMALL_RIDGE = 3e-3
-# Newton-Schulz steps; directions of less than 3e-4 of the largest variance need more and are moved less.
-_ITERATIONS = 11
 # Deviations from the mean are cut off at so many of the style's: in a night photo, a lamp is far outside of what the
 # other positions vary by, and would become a spot beyond all colors.
 LIMIT = 5.0
@@ -68,7 +66,7 @@ def square_roots(matrix: Tensor) -> tuple[Tensor, Tensor]:
     norm = ops.sqrt(ops.sum(ops.square(matrix), axis=(1, 2), keepdims=True))
     identity = ops.eye(matrix.shape[-1])
     root, inverse = matrix / norm, identity + 0 * matrix
-    for _ in range(_ITERATIONS):
+    for _ in range(stylebook.ITERATIONS):
         step = 1.5 * identity - 0.5 * ops.matmul(inverse, root)
         root, inverse = ops.matmul(root, step), ops.matmul(step, inverse)
     return root * ops.sqrt(norm), inverse / ops.sqrt(norm)
