@@ -183,8 +183,8 @@ class TestAnyPainting:
         photo = picture(kind="PNG")
         for strength in (1, 0.6):
             response = stylize(shared, photo, style="unknown_lake", format="png", strength=strength)
-            painter = any_painting.AnyPainting(vectors["unknown_lake"], any_painting.load("savedmodel"))
-            expected = painter(np.asarray(opened(photo)), strength)
+            encoded = any_painting.EncodedPhoto(np.asarray(opened(photo)), any_painting.load("savedmodel"))
+            expected = encoded.paint(vectors["unknown_lake"], strength)
             np.testing.assert_array_equal(np.asarray(opened(response.content)), expected)
 
     def test_strength_zero_returns_the_photo(self, shared, vectors):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import runs
 
-from tfstyle import errors, images, stylebook
+from tfstyle import errors, files, images, stylebook
 from tfstyle.stylizer import any_painting, digests
 
 
@@ -36,6 +36,11 @@ class TestDigest:
             == digest
         )
         assert digests.style_digest("scream") != digest
+
+    def test_a_file_is_preferred_to_a_trained_style_of_the_same_name(self):
+        style = digests.style_digest("starry_night")
+        pathlib.Path("painting.png").rename("starry_night")
+        assert digests.style_digest("starry_night") == files.digest("starry_night") != style
 
     def test_arrays_and_photos(self):
         photo = runs.painting()

@@ -40,6 +40,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from tfstyle import weave as weaves
 from tfstyle.runtime import keras, ops
 
 __all__ = [
@@ -62,13 +63,8 @@ Tensor: TypeAlias = keras.KerasTensor
 # Prevents division by zero if a target is zero everywhere (a layer that a black picture does not activate). Far below
 # the mean square of the Gram matrices of networks with features as small as 1e-4, which is 1e-16.
 _TINY = 1e-20
-# Brightness, red against green, blue against yellow.
-_OPPONENTS = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0], [-0.25, -0.25, 0.5]], np.float32).T
-# The bins around a wave's, as in `weave.measure`. Longest period along an axis, pixels.
-_NEAREST, _FARTHEST, _LONGEST = 3, 5, 16
-# Amplitude of an invisible wave, gray levels, and how far a wave may stand out, decibels: white noise then has a loss
-# below 0.05 (measured, 25 tiles of 64 pixels).
-_INVISIBLE, _ALLOWED = 0.25, 4.0
+# How far a wave may stand out, decibels: white noise then has a loss below 0.05 (measured, 25 tiles of 64 pixels).
+_ALLOWED = 4.0
 
 
 def gram_matrix(features: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -234,14 +230,11 @@ def weave(image: Tensor, tile: int = 64) -> Tensor:
     """
     if min(image.shape[1:3]) < tile:
         return ops.zeros(())
-    # Power of an invisible wave, see `weave.measure`.
-    floor = _INVISIBLE**2 / 4 * 4 / 9 * tile**2
-    level = ops.log(_power(_tiles(image @ _OPPONENTS, tile)) + floor) / math.log(10)
+    floor = weaves.invisible_power(tile)
+    level = ops.log(_power(_tiles(image @ weaves.OPPONENTS.astype("float32"), tile)) + floor) / math.log(10)
     level = ops.mean(level, axis=1)
     excess = ops.relu(level - ops.stop_gradient(_around(level)) - _ALLOWED / 10)
-    frequency = np.abs(np.fft.fftfreq(tile))
-    waves = np.maximum(frequency[:, None], frequency) >= 1 / _LONGEST
-    return ops.mean(ops.sum(excess * waves.astype("float32"), axis=(1, 2, 3)))
+    return ops.mean(ops.sum(excess * weaves.waves(tile).astype("float32"), axis=(1, 2, 3)))
 
 
 def _tiles(image: Tensor, tile: int) -> Tensor:
@@ -261,8 +254,8 @@ def _power(tiles: Tensor) -> Tensor:
 
 def _around(level: Tensor) -> Tensor:
     """Computes the mean of the bins around each bin of ``[B, C, T, T]``; the spectrum's borders are neighbors."""
-    sums = [_box_sum(level, reach) for reach in (_FARTHEST, _NEAREST - 1)]
-    count = (2 * _FARTHEST + 1) ** 2 - (2 * _NEAREST - 1) ** 2
+    sums = [_box_sum(level, reach) for reach in (weaves.FARTHEST, weaves.NEAREST - 1)]
+    count = (2 * weaves.FARTHEST + 1) ** 2 - (2 * weaves.NEAREST - 1) ** 2
     return (sums[0] - sums[1]) / count
 
 

@@ -10,7 +10,21 @@ from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["LIMIT", "SMALLEST", "TILE", "advice", "measure", "of_network", "pictures", "spectrum"]
+__all__ = [
+    "FARTHEST",
+    "LIMIT",
+    "NEAREST",
+    "OPPONENTS",
+    "SMALLEST",
+    "TILE",
+    "advice",
+    "invisible_power",
+    "measure",
+    "of_network",
+    "pictures",
+    "spectrum",
+    "waves",
+]
 
 Paint: TypeAlias = Callable[[np.ndarray], np.ndarray]
 
@@ -24,10 +38,11 @@ SMALLEST = TILE
 # Longest period along one of the axes, pixels. Below it, strokes and weave look the same.
 _LONGEST = 16
 # The bins around a peak: a Hann window smears it over one; beyond five there is other detail.
-_NEAREST, _FARTHEST = 3, 5
+NEAREST = 3
+FARTHEST = 5
 # Brightness, red against green, blue against yellow: the losses see little of fine waves of color, so that is where
 # networks hide them. Measured on Udnie: 5.2 dB of brightness, 13.3 of blue against yellow.
-_CHANNELS = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0], [-0.25, -0.25, 0.5]]).T
+OPPONENTS = np.array([[0.299, 0.587, 0.114], [0.5, -0.5, 0], [-0.25, -0.25, 0.5]]).T
 # Amplitude of a wave that rounding to 8 bits hides, gray levels.
 _INVISIBLE = 0.25
 # Side of the test pictures, pixels: 25 tiles, so that white noise has at most 3.2 dB (measured).
@@ -52,8 +67,8 @@ def measure(picture: np.ndarray) -> float:
     """
     if min(picture.shape[:2]) < TILE:
         raise ValueError(f"the picture must have at least {TILE} pixels on each side, got {picture.shape[:2]}")
-    channels = np.moveaxis(picture.astype(np.float64) @ _CHANNELS, -1, 0)
-    return max(float(_prominence(spectrum(channel, TILE)).max(where=_waves(), initial=0)) for channel in channels)
+    channels = np.moveaxis(picture.astype(np.float64) @ OPPONENTS, -1, 0)
+    return max(float(_prominence(spectrum(channel, TILE)).max(where=waves(TILE), initial=0)) for channel in channels)
 
 
 def spectrum(channel: np.ndarray, tile: int) -> np.ndarray:
@@ -134,16 +149,15 @@ def _noise(random: np.random.Generator, deviation: float) -> np.ndarray:
 
 def _prominence(power: np.ndarray) -> np.ndarray:
     """Returns decibels of every bin above its neighborhood, ``[tile, tile]``."""
-    # Power of an invisible wave: a^2 / 4 times the window's (sum)^2 / sum of squares, 4 / 9 tile^2.
-    floor = _INVISIBLE**2 / 4 * 4 / 9 * power.size
+    floor = invisible_power(len(power))
     around = np.maximum(_ring(power), _line(power))
     return 10 * np.log10((power + floor) / (around + floor))
 
 
 def _ring(power: np.ndarray) -> np.ndarray:
     """Returns the median of the bins around each bin."""
-    steps = range(-_FARTHEST, _FARTHEST + 1)
-    near = [(row, column) for row in steps for column in steps if max(abs(row), abs(column)) >= _NEAREST]
+    steps = range(-FARTHEST, FARTHEST + 1)
+    near = [(row, column) for row in steps for column in steps if max(abs(row), abs(column)) >= NEAREST]
     return np.median([np.roll(power, shift, axis=(0, 1)) for shift in near], axis=0)
 
 
@@ -152,12 +166,30 @@ def _line(power: np.ndarray) -> np.ndarray:
     size = len(power)
     rows, columns = np.meshgrid(*[np.fft.fftfreq(size, 1 / size)] * 2, indexing="ij")
     length = np.maximum(np.maximum(abs(rows), abs(columns)), 1)
-    steps = [sign * step for step in range(_NEAREST, _FARTHEST + 1) for sign in (-1, 1)]
+    steps = [sign * step for step in range(NEAREST, FARTHEST + 1) for sign in (-1, 1)]
     places = [[np.rint(axis * (1 + step / length)).astype(int) % size for axis in (rows, columns)] for step in steps]
     return np.median([power[row, column] for row, column in places], axis=0)
 
 
-def _waves() -> np.ndarray:
-    """Returns which bins are waves short enough, ``[tile, tile]``."""
-    frequency = np.abs(np.fft.fftfreq(TILE))
+def invisible_power(tile: int) -> float:
+    """Computes the power that an invisible wave has in the spectrum of a tile.
+
+    That is a^2 / 4 times the window's (sum)^2 / sum of squares, 4 / 9 tile^2.
+
+    Args:
+        tile: its side, pixels.
+    """
+    return _INVISIBLE**2 / 4 * 4 / 9 * tile**2
+
+
+def waves(tile: int) -> np.ndarray:
+    """Finds the bins whose period along an axis is 2 to 16 pixels.
+
+    Args:
+        tile: side of the spectrum.
+
+    Returns:
+        Boolean ``[tile, tile]``.
+    """
+    frequency = np.abs(np.fft.fftfreq(tile))
     return np.maximum(frequency[:, None], frequency) >= 1 / _LONGEST

@@ -5,13 +5,26 @@ from .loading import load
 from .painting import Painting, statistics
 from .stored import STORED_BACKBONES, STORED_SIZES, StoredStyle, compress, pack, unpack
 from .style import Style
-from .vectors import ITERATIONS, RIDGE, NamedVector, StyleVector, named, square_roots, with_ridge, write_named
+from .vectors import (
+    ITERATIONS,
+    LARGEST_DEVIATION,
+    RIDGE,
+    SMALL_RIDGE,
+    NamedVector,
+    StyleVector,
+    named,
+    square_roots,
+    with_ridge,
+    write_named,
+)
 
 __all__ = [
     "ITERATIONS",
+    "LARGEST_DEVIATION",
     "NamedVector",
     "Painting",
     "RIDGE",
+    "SMALL_RIDGE",
     "STORED_BACKBONES",
     "STORED_SIZES",
     "StoredStyle",
@@ -30,8 +43,8 @@ __all__ = [
     "pack",
     "painting",
     "root",
-    "statistics",
     "square_roots",
+    "statistics",
     "stored",
     "style",
     "styles",

@@ -59,11 +59,6 @@ class StyleFolder(os.PathLike[str]):
         return self.path / "statistics.npz"
 
     @property
-    def vector(self) -> pathlib.Path:
-        """The painting's style vector, for mixtures, see `vectors.StyleVector`."""
-        return self.path / "vector.npy"
-
-    @property
     def card(self) -> pathlib.Path:
         """How the network was trained, as JSON."""
         return self.path / "card.json"

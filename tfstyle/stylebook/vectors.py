@@ -11,7 +11,18 @@ import numpy as np
 
 from tfstyle import errors, files
 
-__all__ = ["ITERATIONS", "NamedVector", "RIDGE", "StyleVector", "named", "square_roots", "with_ridge", "write_named"]
+__all__ = [
+    "ITERATIONS",
+    "LARGEST_DEVIATION",
+    "NamedVector",
+    "RIDGE",
+    "SMALL_RIDGE",
+    "StyleVector",
+    "named",
+    "square_roots",
+    "with_ridge",
+    "write_named",
+]
 
 _FILE = pathlib.Path(__file__).parent / "vectors.npz"
 
@@ -20,6 +31,12 @@ _FILE = pathlib.Path(__file__).parent / "vectors.npz"
 RIDGE = 2e-2
 # Newton-Schulz steps for square roots. Directions of less than 3e-4 of the largest variance need more: they move less.
 ITERATIONS = 11
+# In the transport of a photo's features: share added to the product of roots and covariance, which is regularized
+# already, to bound its condition number. With 1e-4, float32 roots and their gradients broke a training.
+SMALL_RIDGE = 3e-3
+# There, deviations from the mean are cut off at so many of the style's: in a night photo, a lamp is far outside of what
+# the other positions vary by, and would become a spot beyond all colors.
+LARGEST_DEVIATION = 5.0
 
 
 @dataclasses.dataclass(frozen=True)

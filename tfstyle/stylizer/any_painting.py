@@ -14,7 +14,7 @@ import numpy as np
 from tfstyle import errors, images, runtime, stylebook
 from tfstyle.stylizer import transport
 
-__all__ = ["AnyPainting", "EncodedPhoto", "Engine", "MULTIPLE", "PAINTING_SIZE", "WIDTHS", "load", "style_vector"]
+__all__ = ["EncodedPhoto", "Engine", "MULTIPLE", "PAINTING_SIZE", "WIDTHS", "load", "style_vector"]
 
 DATA = pathlib.Path(__file__).parent / "data"
 NETWORK, WEIGHTS = DATA / "any_painting.tflite", DATA / "any_painting.npz"
@@ -108,30 +108,6 @@ class EncodedPhoto:
     def _paint(self, vector: stylebook.StyleVector) -> np.ndarray:
         height, width, _ = self._image.shape
         return self._engine.paint(self._maps, vector)[:height, :width]
-
-
-class AnyPainting:
-    """Paints images in the style of any painting.
-
-    Args:
-        vector: the style.
-        engine: runs the network.
-    """
-
-    def __init__(self, vector: stylebook.StyleVector, engine: Engine) -> None:
-        self._vector, self._engine = vector, engine
-
-    def __call__(self, image: np.ndarray, strength: float = 1.0) -> np.ndarray:
-        """Paints one image.
-
-        Args:
-            image: uint8 ``[H, W, 3]``.
-            strength: of the style, 0..1; see `EncodedPhoto.paint`.
-
-        Returns:
-            uint8 ``[H, W, 3]``.
-        """
-        return EncodedPhoto(image, self._engine).paint(self._vector, strength)
 
 
 def style_vector(photo: images.Photo, engine: Engine) -> stylebook.StyleVector:

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import pathlib
 
 import numpy as np
 
@@ -27,13 +26,10 @@ def style_digest(source: mixtures.OneStyle) -> str:
     if isinstance(source, stylebook.StyleVector):
         return hashlib.sha256(source.packed().tobytes()).hexdigest()
     if isinstance(source, np.ndarray | images.Photo):
-        photo = images.as_photo(source)
-        alpha = b"" if photo.alpha is None else photo.alpha.tobytes()
-        return hashlib.sha256(str(photo.size).encode() + photo.rgb.tobytes() + alpha).hexdigest()
+        return stylebook.Painting(images.as_photo(source)).digest
+    if folder := mixtures.trained([(source, 1.0)]):
+        return files.digest(folder.litert)
     text = os.fspath(source)
-    if folder := stylebook.StyleFolder(pathlib.Path(text)) if files.is_folder(text) else stylebook.trained().get(text):
-        parts = [files.digest(file) for file in (folder.litert, folder.vector) if file.is_file()]
-        return hashlib.sha256("".join(parts).encode()).hexdigest()
     if text in vectors.named() and not os.path.lexists(text):
         return hashlib.sha256(vectors.named()[text].tobytes()).hexdigest()
     return files.digest(text)

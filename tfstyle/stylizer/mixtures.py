@@ -7,9 +7,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tfstyle import errors, images, stylebook
+from tfstyle import errors, files, images, stylebook
 
-__all__ = ["Mixture", "OneStyle", "StyleLike", "name_of", "parse"]
+__all__ = ["Mixture", "OneStyle", "StyleLike", "name_of", "parse", "trained"]
 
 # A name, a folder, a painting, or a painting's style vector.
 OneStyle: TypeAlias = images.Source | stylebook.StyleVector
@@ -58,6 +58,24 @@ def _part(text: str, whole: str) -> tuple[str, float]:
     if not source or not 0 <= weight < math.inf:
         raise errors.InputError(f"{whole!r} is not a mixture of styles: use for instance starry_night:2,painting.jpg:1")
     return source, weight
+
+
+def trained(mixture: Mixture) -> stylebook.StyleFolder | None:
+    """Finds the network of a style that has its own; a file is preferred to a style of the same name.
+
+    Args:
+        mixture: from `parse`.
+
+    Returns:
+        Its folder; None for a mixture, and for what the network for all paintings paints.
+    """
+    source, _ = mixture[0]
+    if len(mixture) > 1 or isinstance(source, np.ndarray | images.Photo | stylebook.StyleVector):
+        return None
+    is_file = os.path.isfile(source)  # noqa: PTH113 - the name may be no valid path
+    if files.is_folder(source) or (os.fspath(source) in stylebook.trained() and not is_file):
+        return stylebook.find(source)
+    return None
 
 
 def name_of(mixture: Mixture) -> str:

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from tfstyle import config, errors, files, images, runtime, stylebook
+from tfstyle import config, errors, images, runtime, stylebook
 from tfstyle.images import color
 from tfstyle.stylizer import any_painting, mixtures, runtimes, vectors
 
@@ -69,10 +69,11 @@ class Stylizer:
         if runtime == "auto":
             runtime = "savedmodel" if count >= _MANY else "litert"
         mixture, self.runtime = mixtures.parse(style), runtime
-        self.name, self.folder = mixtures.name_of(mixture), _trained(mixture)
+        self.name, self.folder = mixtures.name_of(mixture), mixtures.trained(mixture)
         if self.folder is None:
             self.bytes_per_pixel = _BYTES_PER_PIXEL_OF_ANY
-            self._paint_any = _load_any(mixture, runtime, threads, precision)
+            self._engine = any_painting.load(runtime, threads, precision)
+            self._vector = vectors.mixed(mixture, self._engine)
         else:
             _check_complete(self.folder, runtime)
             is_large = self.folder.litert.stat().st_size > _LARGE_FILE
@@ -100,7 +101,8 @@ class Stylizer:
         pixels = _pixels(image)
         self._check_memory(*pixels.shape[:2])
         if self.folder is None:
-            painted, share = self._paint_any(_to_uint8(pixels), strength), 1.0
+            photo = any_painting.EncodedPhoto(_to_uint8(pixels), self._engine)
+            painted, share = photo.paint(self._vector, strength), 1.0
         else:
             painted, share = self._paint(_to_uint8(pixels)), strength
         if share == 1 and not keep_colors:
@@ -120,22 +122,6 @@ class Stylizer:
                 f"{width}x{height} pixels need about {needed / 2**30:.1f} GB of memory, but only "
                 f"{available / 2**30:.1f} GB is available: use --size {side} or less"
             )
-
-
-def _trained(mixture: mixtures.Mixture) -> stylebook.StyleFolder | None:
-    """Returns the folder of a style that has its own network."""
-    source, _ = mixture[0]
-    if len(mixture) > 1 or isinstance(source, np.ndarray | images.Photo | stylebook.StyleVector):
-        return None
-    is_file = os.path.isfile(source)  # noqa: PTH113 - the name may be no valid path; a file is preferred to a name.
-    if files.is_folder(source) or (os.fspath(source) in stylebook.trained() and not is_file):
-        return stylebook.find(source)
-    return None
-
-
-def _load_any(mixture: mixtures.Mixture, name: str, threads: int | None, precision: str) -> any_painting.AnyPainting:
-    engine = any_painting.load(name, threads, precision)
-    return any_painting.AnyPainting(vectors.mixed(mixture, engine), engine)
 
 
 def _check_complete(folder: stylebook.StyleFolder, name: str) -> None:

@@ -6,9 +6,6 @@ from tfstyle import stylebook
 
 __all__ = ["transport"]
 
-# As in `transform.transport`.
-_SMALL_RIDGE, _LIMIT = 3e-3, 5.0
-
 
 def transport(maps: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.ndarray:
     """Moves features to a mean and covariance, with the least change in the mean square.
@@ -25,9 +22,9 @@ def transport(maps: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.ndarra
     centered = flat - flat.mean(axis=0)  # Products of features far from 0 would lose the variance in float32.
     covariance = (centered.T @ centered) / len(flat)
     product = root @ stylebook.with_ridge(covariance) @ root
-    matrix = root @ stylebook.square_roots(stylebook.with_ridge(product, _SMALL_RIDGE))[1] @ root
+    matrix = root @ stylebook.square_roots(stylebook.with_ridge(product, stylebook.SMALL_RIDGE))[1] @ root
     moved = np.matmul(centered, matrix.astype(np.float32))
-    limit = _LIMIT * np.sqrt(np.square(root).sum(axis=-1))
+    limit = stylebook.LARGEST_DEVIATION * np.sqrt(np.square(root).sum(axis=-1))
     np.clip(moved, -limit, limit, out=moved)
     moved += mean
     return moved.reshape(maps.shape)

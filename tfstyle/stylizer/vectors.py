@@ -39,10 +39,9 @@ def find(source: mixtures.OneStyle, engine: any_painting.Engine) -> stylebook.St
     if isinstance(source, np.ndarray | images.Photo):
         return any_painting.style_vector(images.as_photo(source), engine)
     text = os.fspath(source)
-    if files.is_folder(text) and stylebook.StyleFolder(pathlib.Path(text)).vector.is_file():
-        return _unpacked(np.load(stylebook.StyleFolder(pathlib.Path(text)).vector))
-    if pathlib.Path(text).name in named() and (isinstance(source, stylebook.StyleFolder) or not os.path.lexists(text)):
-        return _unpacked(named()[pathlib.Path(text).name])
+    name = pathlib.Path(text).name
+    if name in named() and (isinstance(source, stylebook.StyleFolder) or not os.path.lexists(text)):
+        return _unpacked(named()[name])
     if files.is_folder(text) or text in stylebook.trained():
         raise errors.InputError(f"{text}: this style cannot be mixed with others: use the painting's file instead")
     if os.path.lexists(text):

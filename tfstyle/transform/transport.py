@@ -15,12 +15,6 @@ __all__ = ["Transport", "moments", "square_roots", "with_ridge"]
 
 Tensor: TypeAlias = keras.KerasTensor
 
-# The product of roots and covariance is already regularized; this only bounds its condition number. With 1e-4,
-# float32 roots and their gradients broke a training.
-_SMALL_RIDGE = 3e-3
-# Deviations from the mean are cut off at so many of the style's: in a night photo, a lamp is far outside of what the
-# other positions vary by, and would become a spot beyond all colors.
-LIMIT = 5.0
 _TINY = 1e-8
 
 
@@ -84,8 +78,8 @@ class Transport(keras.layers.Layer):
         """Transports ``[B, H, W, C]`` to the mean ``[B, C]`` and the covariance root ``[B, C, C]``."""
         own_mean, covariance = moments(inputs)
         product = ops.matmul(root, ops.matmul(with_ridge(covariance), root))
-        matrix = ops.matmul(root, ops.matmul(square_roots(with_ridge(product, _SMALL_RIDGE))[1], root))
-        limit = LIMIT * ops.sqrt(ops.sum(ops.square(root), axis=-1))[:, None]
+        matrix = ops.matmul(root, ops.matmul(square_roots(with_ridge(product, stylebook.SMALL_RIDGE))[1], root))
+        limit = stylebook.LARGEST_DEVIATION * ops.sqrt(ops.sum(ops.square(root), axis=-1))[:, None]
         moved = ops.clip(ops.matmul(_positions(inputs) - own_mean[:, None], matrix), -limit, limit) + mean[:, None]
         _, height, width, channels = ops.shape(inputs)
         return ops.cast(ops.reshape(moved, (-1, height, width, channels)), self.compute_dtype)
